@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the boot loader says about the machine, whichever loader it was. Everything is copied out
+ * of the loader's memory, so that memory is free afterwards.
+ */
+#pragma once
+
+#include "mm/compiler.h"
+#include "mm/memory_map.h"
+#include "mm/types.h"
+
+enum { BOOT_MAP_MAX = 1024, BOOT_CMDLINE_MAX = 2048 };
+
+struct framebuffer {
+	enum { FRAMEBUFFER_NONE, FRAMEBUFFER_RGB, FRAMEBUFFER_TEXT } type;
+	phys_t start;
+	uint32_t pitch;         /* bytes from one line to the next */
+	uint32_t width, height; /* pixels, or characters for FRAMEBUFFER_TEXT */
+	uint8_t bits_per_pixel;
+	uint8_t red_shift, green_shift, blue_shift;
+};
+
+struct boot_info {
+	const char *loader;   /* "multiboot2" or "pvh" */
+	const char *firmware; /* "bios", "uefi" or "unknown" */
+	char cmdline[BOOT_CMDLINE_MAX];
+	phys_t rsdp;            /* where the loader found it; 0: it did not say */
+	uint8_t rsdp_copy[36];  /* GRUB hands over a copy instead */
+	size_t rsdp_copy_bytes; /* 0: no copy */
+	struct memory_range map[BOOT_MAP_MAX];
+	size_t nr_map;
+	size_t map_dropped; /* entries that did not fit */
+	struct framebuffer framebuffer;
+};
+
+/* From the registers at entry. 0, or -EINVAL: no known boot protocol, or broken information. */
+int boot_info_read(uint32_t magic, uint32_t info, struct boot_info *) must_check;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Allocation of frames, 4 KiB and 2 MiB, by kind of memory and NUMA node, on the page descriptors:
+ * a page is free exactly when its descriptor says neither allocated, pinned, locked nor poisoned.
+ *
+ * A request for 4 KiB takes a page of a split area if there is one and splits a whole area
+ * otherwise. When the last page of an area becomes free the area is collapsed.
+ * Allocating persistent memory writes nothing to it.
+ */
+#pragma once
+
+#include "mm/compiler.h"
+#include "mm/region.h"
+#include "mm/types.h"
+
+/* No preference. With a node given, another one is taken only when that node has none left. */
+#define NODE_ANY UINT32_MAX
+
+/* Bytes of state that frame_alloc_init() needs; page_map_init() came first. */
+size_t frame_alloc_size(void);
+
+/* `state` is PAGE_SIZE aligned, zeroed, frame_alloc_size() long, and the allocator's from now on.
+ */
+int frame_alloc_init(void *state) must_check;
+
+/*
+ * Takes a naturally aligned run of `size` bytes, PAGE_SIZE or AREA_SIZE, out of the free memory.
+ * Its contents are whatever they were. -ENOMEM, or -EINVAL for another size.
+ */
+int frame_alloc(enum memory_kind, uint32_t node, size_t size, pfn_t *start) must_check;
+
+/*
+ * Gives back what frame_alloc() gave, by the same start and size.
+ * -EBUSY: it is pinned or locked, and stays allocated. -EINVAL: it was not allocated so.
+ */
+int frame_free(pfn_t start, size_t size) must_check;
+
+/* Free frames of a kind, exact when nobody allocates or frees meanwhile. */
+uint64_t frames_free(enum memory_kind);
+
+/* Bytes that the allocator keeps for itself. */
+size_t frame_alloc_bytes(void);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All that the portable code (mm/, the table parsers, the block layer, the portable suites) needs
+ * from whatever it runs on. Answered twice: by the kernel in kernel/host.c, and by a process on a
+ * development machine in tests/host/host.c. Nothing here waits, and nothing here fails unless its
+ * comment says so.
+ */
+#pragma once
+
+#include "mm/compiler.h"
+#include "mm/types.h"
+
+/*
+ * Where the CPU sees a managed byte of physical memory. Valid for every byte of every region from
+ * the moment the page map is initialised; read-only where the region is not writable, and then a
+ * store faults.
+ */
+void *host_virt(phys_t address);
+
+/* One line of the report, without its newline. Lines of different CPUs do not mix. */
+void host_print(const char *line);
+
+/* Monotonic time since some fixed point. Resolution is the host's; never goes back. */
+uint64_t host_nanoseconds(void);
+
+/*
+ * A watchdog: unless it is called again within `seconds`, the run ends red, naming `what` and
+ * where the CPU was. `what` must stay valid. 0 seconds disarms it.
+ */
+void host_watch(const char *what, unsigned seconds);
+
+/* A broken invariant of our own, never bad input: reports and ends the run red. */
+_Noreturn void host_panic(const char *format, ...) printf_like(1, 2);
