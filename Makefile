@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# `make help` lists the targets, `make V=1` shows the commands. Sources are found by wildcard: a new
+# .c file needs no change here.
+
+BUILD := build
+CC := gcc
+LD := ld
+Q := $(if $(V),,@)
+step = @printf '  %-8s %s\n' $(1) $(2)
+
+.DEFAULT_GOAL := kernel
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Werror
+COMMON_FLAGS := -std=gnu11 $(WARNINGS) -g -I. -ffile-prefix-map=$(CURDIR)=.
+
+# --- The kernel -----------------------------------------------------------------------------------
+
+NEWLIB := .cache/newlib
+NEWLIB_LIBC := $(NEWLIB)/x86_64-elf/lib/libc.a
+KERNEL := $(BUILD)/bifold.elf
+
+KERNEL_SOURCES := $(wildcard boot/*.[cS] kernel/*.[cS] mm/*.c drivers/*.c tests/*.c tests/harness/*.c)
+KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/kernel/%.o)
+
+# No vector registers, since nothing saves them; no red zone, since interrupts would overwrite it.
+KERNEL_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -mgeneral-regs-only -mcmodel=kernel -mno-red-zone -fno-pic -fno-pie \
+	-fno-stack-protector -fcf-protection=none -fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+# The compiler's own headers (stdint.h, stdatomic.h, ...) come before newlib's of the same names. The
+# compiler is asked when a recipe runs, since there may be none before tools/setup has run.
+KERNEL_INCLUDES = -nostdinc -isystem "$$($(CC) -print-file-name=include)" \
+	-isystem $(NEWLIB)/x86_64-elf/include
+
+KERNEL_LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack \
+	--gc-sections --build-id=none --fatal-warnings
+
+kernel: $(KERNEL) ## build/bifold.elf (the default)
+
+$(KERNEL): $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld
+	$(call step,LD,$@)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -Map $(BUILD)/bifold.map -o $@ $(KERNEL_OBJECTS) $(NEWLIB_LIBC)
+
+$(BUILD)/kernel/%.c.o: %.c Makefile $(NEWLIB_LIBC)
+	$(call step,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_FLAGS) $(KERNEL_INCLUDES) -MMD -MP -c -o $@ $<
+
+$(BUILD)/kernel/%.S.o: %.S Makefile
+	$(call step,AS,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -g -I. -MMD -MP -c -o $@ $<
+
+$(NEWLIB_LIBC): tools/build-newlib
+	$(call step,NEWLIB,'$(NEWLIB) (about a minute, once)')
+	$(Q)tools/build-newlib $(NEWLIB)
+
+# --- The boot image -------------------------------------------------------------------------------
+
+ISO := $(BUILD)/bifold.iso
+GRUB_MODULES := normal multiboot2 serial terminal part_gpt part_msdos iso9660 fat search \
+	search_fs_file configfile boot echo all_video
+
+iso: $(ISO) ## build/bifold.iso: CD, USB stick and disk, for BIOS and UEFI
+
+$(ISO): $(KERNEL) boot/grub.cfg
+	$(call step,ISO,$@)
+	@rm -rf $(BUILD)/iso && mkdir -p $(BUILD)/iso/boot/grub
+	$(Q)objcopy --strip-debug $(KERNEL) $(BUILD)/iso/boot/bifold.elf
+	$(Q)cp boot/grub.cfg $(BUILD)/iso/boot/grub/
+	$(Q)grub-mkrescue -o $@ --fonts= --locales= --themes= --compress=xz \
+		--install-modules="$(GRUB_MODULES)" $(BUILD)/iso >$(BUILD)/iso.log 2>&1 || \
+		{ cat $(BUILD)/iso.log; exit 1; }
+
+# --- The same code in a process, under sanitizers -------------------------------------------------
+
+# What includes nothing of kernel/ is portable, and so is the options' parser.
+PORTABLE_SOURCES := kernel/options.c \
+	$(shell grep -LP '^\#include "kernel/(?!options\.h")' $(wildcard mm/*.c drivers/*.c tests/*.c))
+HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard tests/harness/*.c tests/host/*.c)
+HOST_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
+host: $(BUILD)/host-gcc/bifold-tests $(BUILD)/host-clang/bifold-tests ## the hosted tests, by gcc and by clang
+
+# $(1) is the compiler.
+define HOST_RULES
+$(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o)
+	$$(call step,LD,$$@)
+	$$(Q)$(1) $$(HOST_FLAGS) -o $$@ $$^
+
+$(BUILD)/host-$(1)/%.c.o: %.c Makefile
+	$$(call step,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(1) $$(HOST_FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
+
+-include $(KERNEL_OBJECTS:.o=.d)
+-include $(foreach compiler,gcc clang,$(HOST_SOURCES:%=$(BUILD)/host-$(compiler)/%.d))
+
+# --- For people -----------------------------------------------------------------------------------
+
+clean: ## remove build/
+	rm -rf build
+
+distclean: clean ## remove .cache/ as well: newlib is built again
+	rm -rf .cache
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
+
+.PHONY: kernel iso host clean distclean help
