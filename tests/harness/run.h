@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs the registered tests and writes the report: KTAP, from the plan to the end marker. */
+/*
+ * Runs the registered tests and writes the report: KTAP, from the plan to the end marker.
+ *
+ * The suite `options` comes first and always runs: a run whose options were not understood, or
+ * that selects no test, must not look like a good one.
+ */
 #pragma once
 
 #include "mm/compiler.h"
 #include "mm/types.h"
 
 struct test_run {
-	const char *tests; /* comma-separated globs of suites or suite.test; NULL or "": all */
+	/*
+	 * Comma-separated globs (* and ?) of suites, or of suite.test; NULL or "": all. The suite
+	 * `fault` holds tests that go wrong on purpose; only a pattern that spells its name out
+	 * selects it.
+	 */
+	const char *tests;
 	uint64_t seed;
 	unsigned repeat;  /* how often each test runs, 1 or more, each time with another seed */
 	unsigned timeout; /* seconds that a test may go on without progress */
@@ -17,7 +27,14 @@ struct test_run {
 enum verdict {
 	VERDICT_PASSED,
 	VERDICT_FAILED,
-	VERDICT_SKIPPED, /* every test was skipped */
+	VERDICT_SKIPPED, /* every selected test was skipped */
 };
 
 enum verdict run_tests(const struct test_run *) must_check;
+
+/*
+ * Ends the report of a run that cannot go on: the running test, if there is one, has failed, and
+ * no end marker follows. Does not return a verdict, for the caller leaves the machine or the
+ * process. From any context, an interrupt included; allocates nothing.
+ */
+void run_abort(const char *why);
