@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Allocation of frames, 4 KiB and 2 MiB, by kind of memory and NUMA node, on the page descriptors:
- * a page is free exactly when its descriptor says neither allocated, pinned, locked nor poisoned.
+ * a page can be had exactly when its descriptor says neither allocated, pinned, locked nor
+ * poisoned.
  *
  * A request for 4 KiB takes a page of a split area if there is one and splits a whole area
  * otherwise. When the last page of an area becomes free the area is collapsed.
@@ -21,7 +22,7 @@ size_t frame_alloc_size(void);
 
 /* `state` is PAGE_SIZE aligned, zeroed, frame_alloc_size() long, and the allocator's from now on.
  */
-int frame_alloc_init(void *state) must_check;
+void frame_alloc_init(void *state);
 
 /*
  * Takes a naturally aligned run of `size` bytes, PAGE_SIZE or AREA_SIZE, out of the free memory.
@@ -30,12 +31,14 @@ int frame_alloc_init(void *state) must_check;
 int frame_alloc(enum memory_kind, uint32_t node, size_t size, pfn_t *start) must_check;
 
 /*
- * Gives back what frame_alloc() gave, by the same start and size.
- * -EBUSY: it is pinned or locked, and stays allocated. -EINVAL: it was not allocated so.
+ * Gives back what frame_alloc() gave. 2 MiB may be given back in frames of 4 KiB, and 512 frames of
+ * one area, if they have one owner, as 2 MiB.
+ * -EBUSY: it is pinned or locked, and stays allocated. -EINVAL: not allocated, or another size.
+ * -ENOMEM: part of a whole area, and no memory to split it.
  */
 int frame_free(pfn_t start, size_t size) must_check;
 
-/* Free frames of a kind, exact when nobody allocates or frees meanwhile. */
+/* Frames of a kind that are neither allocated nor poisoned, exact when nobody changes that. */
 uint64_t frames_free(enum memory_kind);
 
 /* Bytes that the allocator keeps for itself. */

@@ -110,12 +110,15 @@ int page_split(pfn_t) must_check;
 int page_collapse(pfn_t) must_check;
 
 /*
- * Takes one frame out of use for good: nothing pins or allocates it from now on; pins that exist
+ * Takes one frame out of use: nothing pins or allocates it from now on; pins that exist
  * stay until they are returned. Splits a whole area that is not pinned, so that only this frame is
  * lost; a pinned one is poisoned as it is, in whole. From any context, a machine check included.
  * 0, -ENOENT, or -ENOMEM.
  */
 int page_poison(pfn_t) must_check;
+
+/* Takes a frame into use again whose medium was repaired. 0: it is not poisoned; -ENOENT. */
+int page_unpoison(pfn_t) must_check;
 
 /* --- Account. --- */
 

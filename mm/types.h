@@ -20,6 +20,10 @@
 #define AREA_SIZE      (1UL << AREA_SHIFT)
 #define PAGES_PER_AREA (AREA_SIZE / PAGE_SIZE)
 
+/* Memory is managed below 64 TiB: what fits into half of the 4-level kernel address space. */
+#define PHYS_BITS_MAX 46
+#define PFN_LIMIT     (1UL << (PHYS_BITS_MAX - PAGE_SHIFT))
+
 /* A physical address, in bytes. */
 typedef struct {
 	uint64_t addr;

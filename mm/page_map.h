@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inside of the page map, for mm/ alone: where the words are, and how one is changed.
+ * mm/page.h has the model.
+ */
+#pragma once
+
+#include "mm/compiler.h"
+#include "mm/page_word.h"
+#include "mm/region.h"
+#include "mm/table_pool.h"
+#include "mm/types.h"
+
+enum { AREAS_PER_GIB = 512, GIB_SHIFT = 30 };
+
+/* The words of the 512 areas of one GiB: one frame, like a table of pages. */
+struct area_table {
+	_Atomic word_t word[AREAS_PER_GIB];
+};
+
+_Static_assert(sizeof(struct area_table) == PAGE_SIZE, "a GiB of areas is one frame");
+
+struct page_map {
+	const struct region *regions;
+	size_t nr_regions;
+	struct area_table **directory; /* by GiB; NULL where no region is */
+	size_t nr_gib;
+	size_t directory_bytes;
+	size_t nr_area_tables;
+};
+
+extern struct page_map page_map;
+
+typedef int (*transition_t)(word_t word, word_t *next);
+
+/* The word of the frame's area, or NULL: no region is in its GiB. */
+static inline _Atomic word_t *area_word(pfn_t frame)
+{
+	uint64_t gib = frame.n >> (GIB_SHIFT - PAGE_SHIFT);
+
+	if (unlikely(gib >= page_map.nr_gib || !page_map.directory[gib]))
+		return NULL;
+	return &page_map.directory[gib]
+			->word[frame.n >> (AREA_SHIFT - PAGE_SHIFT) & (AREAS_PER_GIB - 1)];
+}
+
+/* The word of the frame's page in the table of its split area. */
+static inline _Atomic word_t *page_word(word_t split_area, pfn_t frame)
+{
+	struct page_table *table = (struct page_table *)word_table(split_area);
+
+	return &table->word[frame.n & (PAGES_PER_AREA - 1)];
+}
+
+/*
+ * Applies a transition to the page of this size that holds the frame, 0 meaning either size. `undo`
+ * takes it back when it turns out to have hit a table that left its area meanwhile.
+ * Returns the size of the page, or -ENOENT, -ESTALE (it has another size), or what the transition
+ * objected. Waits for a collapse of the area on another CPU to come to its end.
+ */
+long page_change(pfn_t, size_t size, transition_t apply, transition_t undo) must_check;
+
+/* Like page_pin(), of a page of this size only, poisoned or not, for whoever gives it back. */
+struct page *page_hold(pfn_t start, size_t size) must_check;
+
+/* For the holder of a pin: gives the page and the pin back. Errors of word_release(). */
+int page_release(struct page *) must_check;
+
+/* Like page_split() and page_collapse(), but of free pages only: -EBUSY if one is not free. */
+int page_split_free(pfn_t) must_check;
+int page_collapse_free(pfn_t) must_check;

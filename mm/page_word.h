@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The 64-bit word that describes an area or a page, and every change it can go through.
+ *
+ *	 63            32 31        12 11     0
+ *	|     owner      |    pins    | flags  |	a whole area, or a page of 4 KiB
+ *	|   address of the table, /4 KiB | flags |	a split area
+ *
+ * All zero is the usual state: present, free, clean, unpinned. Each transition is a pure function
+ * from a word to a word: it returns 0 and sets *next, or a negative errno and leaves it alone. They
+ * are applied by compare-and-swap in page.c and know nothing of memory order or of other words.
+ */
+#pragma once
+
+#include <errno.h>
+
+#include "mm/compiler.h"
+#include "mm/types.h"
+
+typedef uint64_t word_t;
+
+enum word_flag {
+	WORD_SPLIT = 1 << 0,     /* area: described by 512 words in a table */
+	WORD_RAGGED = 1 << 1,    /* area: split for good, one region does not fill it */
+	WORD_LOCKED = 1 << 2,    /* by somebody who holds a pin */
+	WORD_DIRTY = 1 << 3,     /* written since the note was last taken away */
+	WORD_POISONED = 1 << 4,  /* out of use for good; split area: holds a page that is */
+	WORD_ALLOCATED = 1 << 5, /* handed out by the frame allocator */
+	WORD_ABSENT = 1 << 6,    /* in no region */
+	WORD_FROZEN = 1 << 7,    /* page: its table is being collapsed, or belongs to no area */
+};
+
+#define WORD_FLAGS       ((word_t)0xfff)
+#define WORD_PIN_SHIFT   12
+#define WORD_ONE_PIN     ((word_t)1 << WORD_PIN_SHIFT)
+#define WORD_PINS        ((word_t)0xfffff << WORD_PIN_SHIFT)
+#define WORD_OWNER_SHIFT 32
+
+_Static_assert((WORD_PINS >> WORD_PIN_SHIFT) == (1 << 20) - 1, "PAGE_PINS_MAX promises 20 bits");
+_Static_assert((WORD_PINS & WORD_FLAGS) == 0, "pins and flags do not overlap");
+
+static inline uint32_t word_pins(word_t word)
+{
+	return (uint32_t)((word & WORD_PINS) >> WORD_PIN_SHIFT);
+}
+
+static inline uint32_t word_owner(word_t word)
+{
+	return (uint32_t)(word >> WORD_OWNER_SHIFT);
+}
+
+/* The table of a split area. */
+static inline uintptr_t word_table(word_t word)
+{
+	return word & ~WORD_FLAGS;
+}
+
+/* Neither in use nor out of use: what the allocator may take. */
+static inline bool word_is_free(word_t word)
+{
+	return (word & (WORD_PINS | (WORD_FLAGS & ~(word_t)WORD_DIRTY))) == 0;
+}
+
+/* -EAGAIN: it is not this word that describes the frame now. */
+static inline int word_pin(word_t word, word_t *next)
+{
+	if (word & (WORD_SPLIT | WORD_FROZEN))
+		return -EAGAIN;
+	if (word & WORD_ABSENT)
+		return -ENOENT;
+	if (word & WORD_POISONED)
+		return -EIO;
+	if ((word & WORD_PINS) == WORD_PINS)
+		return -EOVERFLOW;
+	*next = word + WORD_ONE_PIN;
+	return 0;
+}
+
+/* -EINVAL: there is no pin to return. */
+static inline int word_unpin(word_t word, word_t *next)
+{
+	if ((word & (WORD_SPLIT | WORD_ABSENT)) || word_pins(word) == 0)
+		return -EINVAL;
+	*next = word - WORD_ONE_PIN;
+	return 0;
+}
+
+static inline int word_lock(word_t word, word_t *next)
+{
+	if (word_pins(word) == 0)
+		return -EINVAL;
+	if (word & WORD_LOCKED)
+		return -EBUSY;
+	*next = word | WORD_LOCKED;
+	return 0;
+}
+
+static inline int word_unlock(word_t word, word_t *next)
+{
+	if (!(word & WORD_LOCKED))
+		return -EINVAL;
+	*next = word & ~(word_t)WORD_LOCKED;
+	return 0;
+}
+
+static inline int word_mark_dirty(word_t word, word_t *next)
+{
+	*next = word | WORD_DIRTY;
+	return 0;
+}
+
+/* -EALREADY: it is clean. */
+static inline int word_clear_dirty(word_t word, word_t *next)
+{
+	if (!(word & WORD_DIRTY))
+		return -EALREADY;
+	*next = word & ~(word_t)WORD_DIRTY;
+	return 0;
+}
+
+static inline word_t word_with_owner(word_t word, uint32_t owner)
+{
+	return (word & (WORD_PINS | WORD_FLAGS)) | (word_t)owner << WORD_OWNER_SHIFT;
+}
+
+/*
+ * Any word may be poisoned, a split area's too, which then cannot collapse, and a frozen page's.
+ * -EALREADY: it is.
+ */
+static inline int word_poison(word_t word, word_t *next)
+{
+	if (word & WORD_ABSENT)
+		return -ENOENT;
+	if (word & WORD_POISONED)
+		return -EALREADY;
+	*next = word | WORD_POISONED;
+	return 0;
+}
+
+/* -EALREADY: it is not poisoned. */
+static inline int word_unpoison(word_t word, word_t *next)
+{
+	if (!(word & WORD_POISONED))
+		return -EALREADY;
+	*next = word & ~(word_t)WORD_POISONED;
+	return 0;
+}
+
+/* -EBUSY: it is not free. A page starts its new life clean and without an owner. */
+static inline int word_allocate(word_t word, word_t *next)
+{
+	if (word & (WORD_SPLIT | WORD_FROZEN))
+		return -EAGAIN;
+	if (!word_is_free(word))
+		return -EBUSY;
+	*next = WORD_ALLOCATED;
+	return 0;
+}
+
+/* A pin for whoever gives a page back, poisoned or not. */
+static inline int word_hold(word_t word, word_t *next)
+{
+	int error = word_pin(word & ~(word_t)WORD_POISONED, next);
+
+	if (!error)
+		*next |= word & WORD_POISONED;
+	return error;
+}
+
+/*
+ * Gives a page back, and with it the caller's pin; a poisoned one stays out of use.
+ * -EINVAL: it was not allocated. -EBUSY: somebody else holds it.
+ */
+static inline int word_release(word_t word, word_t *next)
+{
+	if (!(word & WORD_ALLOCATED))
+		return -EINVAL;
+	if ((word & WORD_LOCKED) || word_pins(word) != 1)
+		return -EBUSY;
+	*next = word & WORD_POISONED;
+	return 0;
+}
+
+/* Takes an allocation back that went to the wrong place, before anybody else could know of it. */
+static inline int word_unallocate(word_t word, word_t *next)
+{
+	*next = word & ~(word_t)WORD_ALLOCATED;
+	return 0;
+}
+
+/* An area's word once `table`, page aligned, describes it. */
+static inline int word_split(word_t word, uintptr_t table, word_t *next)
+{
+	if (word & WORD_ABSENT)
+		return -ENOENT;
+	if (word & WORD_SPLIT)
+		return -EALREADY;
+	if ((word & WORD_LOCKED) || word_pins(word) != 0)
+		return -EBUSY;
+	*next = (word_t)table | WORD_SPLIT | (word & WORD_POISONED);
+	return 0;
+}
+
+/* What each of the 512 pages inherits from the whole area at a split. */
+static inline word_t word_inherited(word_t whole)
+{
+	return whole & ~(WORD_PINS | WORD_LOCKED);
+}
+
+/* What the 512 pages of a table must agree on to become one. */
+static inline word_t word_kinship(word_t word)
+{
+	return word & ~(WORD_PINS | (word_t)(WORD_LOCKED | WORD_DIRTY | WORD_FROZEN));
+}
+
+/* Holds a page still for a collapse. `first` is the word of its table's first page. */
+static inline int word_freeze(word_t word, word_t first, word_t *next)
+{
+	if (word & (WORD_FROZEN | WORD_LOCKED))
+		return -EBUSY;
+	if (word_pins(word) != 0)
+		return -EBUSY;
+	if (word & WORD_POISONED)
+		return -EIO;
+	if (word_kinship(word) != word_kinship(first))
+		return -EBUSY;
+	*next = word | WORD_FROZEN;
+	return 0;
+}
+
+/* Takes a page of a table that no area uses out of everybody's reach. -EBUSY: until a stray pin
+ * is undone. */
+static inline int word_retire(word_t word, word_t *next)
+{
+	if (word_pins(word) != 0)
+		return -EBUSY;
+	*next = WORD_FROZEN;
+	return 0;
+}
