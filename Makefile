@@ -76,10 +76,10 @@ $(ISO): $(KERNEL) boot/grub.cfg
 
 # --- The same code in a process, under sanitizers -------------------------------------------------
 
-# What includes nothing of kernel/ is portable, and so is the options' parser.
+# What includes nothing of kernel/ is portable; so are the parsers of options and of boot information.
 PORTABLE_SOURCES := kernel/options.c \
 	$(shell grep -LP '^\#include "kernel/(?!options\.h")' $(wildcard mm/*.c drivers/*.c tests/*.c))
-HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard tests/harness/*.c tests/host/*.c)
+HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard boot/*.c tests/harness/*.c tests/host/*.c)
 HOST_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 

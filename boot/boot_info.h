@@ -33,5 +33,11 @@ struct boot_info {
 	struct framebuffer framebuffer;
 };
 
-/* From the registers at entry. 0, or -EINVAL: no known boot protocol, or broken information. */
+/*
+ * From the registers at entry. 0, or -EINVAL: no known boot protocol, or broken information.
+ * -E2BIG: the command line is longer than BOOT_CMDLINE_MAX - 1, and an option must not get lost.
+ */
 int boot_info_read(uint32_t magic, uint32_t info, struct boot_info *) must_check;
+
+/* For the parsers: one more entry of the map. */
+void boot_info_add_memory(struct boot_info *, uint64_t start, uint64_t length, uint32_t type);
