@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A description is taken as it stands or refused by name; QEMU gets what it says."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from canned import MACHINE, ROOT
+from bifold import qemu
+from bifold.machine import DescriptionError, read_machine
+
+
+class Descriptions(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def read(self, machine="", expect="", text=MACHINE):
+        path = self.folder / "canned.ini"
+        path.write_text(text.format(machine=machine, expect=expect), encoding="ascii")
+        return read_machine(path, ROOT)
+
+    def refused(self, says, *arguments, **named):
+        with self.assertRaises(DescriptionError) as caught:
+            self.read(*arguments, **named)
+        self.assertIn(says, str(caught.exception))
+        self.assertIn("canned.ini", str(caught.exception))
+
+    def test_defaults(self):
+        machine = self.read()
+        self.assertEqual((machine.name, machine.memory, machine.cpus, machine.cpu),
+                         ("canned", 512 << 20, 1, "max"))
+
+    def test_unknown_key(self):
+        self.refused("memroy", "memroy = 1G")
+        self.refused("skips", expect="skips = page.*")
+
+    def test_unknown_section(self):
+        self.refused("[machine] and [expect]", expect="[extra]")
+
+    def test_missing_purpose(self):
+        self.refused("purpose", text=MACHINE.replace("purpose", "for"))
+
+    def test_bad_size(self):
+        for size in ("0", "x", "1.5G", "-1M", "12m", ""):
+            self.refused("memory", f"memory = {size}x")
+
+    def test_bad_nvdimm(self):
+        self.refused("size=", "nvdimms = 128M")
+        self.refused("either size= or image=", "nvdimms = unarmed")
+        self.refused("an existing file", "nvdimms = image=none.xz")
+        self.refused("node=1", "nvdimms = size=1M node=1")
+
+    def test_bad_regular_expression(self):
+        self.refused("a regular expression", expect="lines = (")
+
+    def test_nodes_must_add_up(self):
+        self.refused("nodes have", "nodes =\n\t128M\n\t128M")
+
+    def test_unchanged_needs_an_nvdimm(self):
+        self.refused("there is no NVDIMM", expect="unchanged = yes")
+
+    def test_a_program_needs_its_command(self):
+        self.refused("'program'", text=MACHINE.replace("boot = pvh", "boot = program"))
+
+    def command(self, machine):
+        return qemu.command(self.read(machine), {"kernel": "k", "iso": "i"}, self.folder)
+
+    def test_command_of_a_plain_machine(self):
+        arguments, files = self.command("")
+        self.assertIn("isa-debug-exit,iobase=0xf4,iosize=0x4", arguments)
+        self.assertEqual(arguments[arguments.index("-kernel") + 1], "k")
+        self.assertNotIn("-fw_cfg", arguments)
+        self.assertEqual(files, [])
+
+    def test_command_of_nvdimms(self):
+        arguments, files = self.command(
+            "nodes =\n\t256M\n\t256M\nnvdimms =\n\tsize=1M label=128K node=1\n\tsize=2M unarmed")
+        self.assertIn("nvdimm,memdev=m0,id=nv0,label-size=131072,node=1", arguments)
+        self.assertIn("nvdimm,memdev=m1,id=nv1,unarmed=on", arguments)
+        self.assertEqual([path.stat().st_size for path in files], [1 << 20, 2 << 20])
+
+    def test_options_go_through_a_file(self):
+        arguments, _ = self.command("options = write=nmem0,nmem1 seed=7")
+        word = arguments[arguments.index("-fw_cfg") + 1]
+        self.assertEqual(Path(word.split("file=")[1]).read_text(), "write=nmem0,nmem1 seed=7")
+
+    def test_every_description_of_the_project_can_be_read(self):
+        paths = sorted(ROOT.glob("tests/machines/*.ini"))
+        self.assertTrue(paths)
+        for path in paths:
+            read_machine(path, ROOT)
+
+
+if __name__ == "__main__":
+    unittest.main()

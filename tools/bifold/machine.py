@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads the description of a machine: tests/machines/NAME.ini.
+
+[machine]
+purpose   one sentence: what this machine is there to show
+boot      pvh | iso-bios | iso-uefi | usb-bios | usb-uefi | program
+program   boot = program: the command to run instead of QEMU, in the project's root (a hosted build)
+memory    DRAM, such as 512M (default)
+cpus      how many (default 1)
+cpu       QEMU's CPU model (default max)
+nodes     one NUMA node per line: its DRAM; the sum must be `memory`
+nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed fill=pattern
+dimms     one pc-dimm per line: size=S address=A; memory behind a table of our own
+tables    one ACPI table per line, added beside QEMU's own
+tree      ACPI tables of which the runner builds an RSDP and RSDT, loaded at 128 MiB (rsdp=0x8000000)
+qemu      more arguments for QEMU, one or several per line
+options   the kernel's options
+bound     seconds until the run counts as hung (default 60)
+
+[expect]
+exit         passed | failed | skipped
+suites       all (default) | portable | names: suites that the report must have
+skip, fail   globs: the tests that must skip or fail; no other may
+skip-reasons regular expressions: a test may also skip for such a reason; each must occur
+lines        regular expressions that must each match a line of the report, taken without its "# "
+no-lines     regular expressions that must match none
+bail-out     a regular expression for the reason with which the run must end itself
+unchanged    yes: every NVDIMM must be left with the bytes that it had; implies fill=pattern
+
+Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word is
+an error.
+"""
+
+import configparser
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BOOTS = ("pvh", "iso-bios", "iso-uefi", "usb-bios", "usb-uefi", "program")
+EXITS = ("passed", "failed", "skipped")
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class DescriptionError(Exception):
+    """A description that cannot be used; the text says where, what was expected and found."""
+
+
+@dataclass
+class Nvdimm:
+    size: int = 0                # bytes of the backing file, label area included
+    label: int = 0
+    node: int | None = None
+    unarmed: bool = False
+    pattern: bool = False        # filled with reproducible bytes instead of zeros
+    image: Path | None = None    # or with this file, compressed by xz
+
+
+@dataclass
+class Dimm:
+    size: int
+    address: int
+
+
+@dataclass
+class Expect:
+    exit: str
+    suites: list
+    skip: list = field(default_factory=list)
+    fail: list = field(default_factory=list)
+    skip_reasons: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
+    no_lines: list = field(default_factory=list)
+    bail_out: str | None = None
+    unchanged: bool = False
+
+
+@dataclass
+class Machine:
+    name: str
+    path: Path
+    purpose: str
+    boot: str
+    program: str
+    memory: int
+    cpus: int
+    cpu: str
+    options: str
+    bound: int
+    nodes: list = field(default_factory=list)
+    nvdimms: list = field(default_factory=list)
+    dimms: list = field(default_factory=list)
+    tables: list = field(default_factory=list)
+    tree: list = field(default_factory=list)
+    qemu: list = field(default_factory=list)
+    expect: Expect = None
+
+
+def parse_size(text):
+    """Bytes of '512M'; ValueError when it is none or not above 0."""
+    match = re.fullmatch(r"([0-9]+)([KMGT]?)", text)
+    if not match or int(match[1]) == 0:
+        raise ValueError("a size such as 512M")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def read_machine(path, root):
+    """The Machine that a file describes; files named in it are taken from `root`."""
+    path = Path(path)
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), strict=True,
+                                       default_section="none")
+    try:
+        with open(path, encoding="ascii") as stream:
+            parser.read_file(stream)
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise DescriptionError(f"{path}: {error}") from None
+    unknown = set(parser.sections()) - {"machine", "expect"}
+    if unknown or not parser.has_section("machine") or not parser.has_section("expect"):
+        raise DescriptionError(f"{path}: expected the sections [machine] and [expect], found "
+                               f"{', '.join(parser.sections()) or 'none'}")
+    keys = _Keys(path, "machine", parser["machine"], Path(root))
+    machine = Machine(
+        name=path.stem, path=path,
+        purpose=keys.text("purpose"),
+        boot=keys.one_of("boot", BOOTS),
+        program=keys.text("program", ""),
+        memory=keys.convert("memory", parse_size, "512M"),
+        cpus=keys.convert("cpus", _positive, "1"),
+        cpu=keys.text("cpu", "max"),
+        options=keys.text("options", ""),
+        bound=keys.convert("bound", _positive, "60"),
+        nodes=keys.convert_each("nodes", parse_size),
+        nvdimms=keys.convert_each("nvdimms", keys.nvdimm),
+        dimms=keys.convert_each("dimms", keys.dimm),
+        tables=keys.convert_each("tables", keys.file),
+        tree=keys.convert_each("tree", keys.file),
+        qemu=[word for line in keys.lines("qemu") for word in line.split()])
+    keys.finish()
+    machine.expect = _expect(_Keys(path, "expect", parser["expect"], Path(root)))
+    _check(machine)
+    return machine
+
+
+def _expect(keys):
+    expect = Expect(
+        exit=keys.one_of("exit", EXITS),
+        suites=keys.text("suites", "all").split(),
+        skip=keys.text("skip", "").split(),
+        fail=keys.text("fail", "").split(),
+        skip_reasons=keys.convert_each("skip-reasons", _regex),
+        lines=keys.convert_each("lines", _regex),
+        no_lines=keys.convert_each("no-lines", _regex),
+        bail_out=keys.convert("bail-out", lambda text: _regex(text) if text else None, ""),
+        unchanged=keys.one_of("unchanged", ("yes", "no"), "no") == "yes")
+    keys.finish()
+    return expect
+
+
+def _check(machine):
+    """What no single key shows."""
+    def refuse(what):
+        raise DescriptionError(f"{machine.path}: {what}")
+
+    if (machine.boot == "program") != bool(machine.program):
+        refuse("'program' is wanted with boot = program, and only there")
+    if machine.nodes and sum(machine.nodes) != machine.memory:
+        refuse(f"the nodes have {sum(machine.nodes)} bytes together, expected memory = "
+               f"{machine.memory}")
+    for nvdimm in machine.nvdimms:
+        if nvdimm.node is not None and nvdimm.node >= len(machine.nodes):
+            refuse(f"an NVDIMM has node={nvdimm.node}, but 'nodes' has {len(machine.nodes)}")
+    if machine.expect.unchanged:
+        if not machine.nvdimms:
+            refuse("unchanged = yes, but there is no NVDIMM")
+        for nvdimm in machine.nvdimms:
+            nvdimm.pattern = not nvdimm.image
+
+
+def _positive(text):
+    if not re.fullmatch(r"[1-9][0-9]*", text):
+        raise ValueError("a number above 0")
+    return int(text)
+
+
+def _address(text):
+    if not re.fullmatch(r"0x[0-9a-f]+", text):
+        raise ValueError("an address such as 0x100000000")
+    return int(text, 16)
+
+
+def _regex(text):
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    return text
+
+
+class _Keys:
+    """One section; remembers what was asked for, so that finish() can refuse the rest."""
+
+    def __init__(self, path, name, section, root):
+        self.path, self.name, self.section, self.root = path, name, section, root
+        self.asked = set()
+
+    def refuse(self, key, expected, found):
+        raise DescriptionError(f"{self.path}: [{self.name}] {key}: expected {expected}, "
+                               f"found {found!r}")
+
+    def text(self, key, default=None):
+        self.asked.add(key)
+        text = " ".join(self.section.get(key, default or "").split())
+        if not text and default is None:
+            self.refuse(key, "a value", "none")
+        return text
+
+    def lines(self, key):
+        self.asked.add(key)
+        return [line.strip() for line in self.section.get(key, "").splitlines() if line.strip()]
+
+    def one_of(self, key, words, default=None):
+        word = self.text(key, default)
+        if word not in words:
+            self.refuse(key, "one of " + ", ".join(words), word)
+        return word
+
+    def convert(self, key, function, default=None):
+        return self._apply(key, function, self.text(key, default))
+
+    def convert_each(self, key, function):
+        return [self._apply(key, function, line) for line in self.lines(key)]
+
+    def _apply(self, key, function, text):
+        try:
+            return function(text)
+        except ValueError as error:
+            return self.refuse(key, error, text)
+
+    def file(self, text):
+        if not (self.root / text).is_file():
+            raise ValueError("an existing file, named from the project's root")
+        return self.root / text
+
+    def nvdimm(self, line):
+        result = Nvdimm()
+        for word in line.split():
+            key, _, value = word.partition("=")
+            if key == "size":
+                result.size = parse_size(value)
+            elif key == "label":
+                result.label = parse_size(value)
+            elif key == "node" and value.isdigit():
+                result.node = int(value)
+            elif word == "unarmed":
+                result.unarmed = True
+            elif word == "fill=pattern":
+                result.pattern = True
+            elif key == "image":
+                result.image = self.file(value)
+            else:
+                raise ValueError("the words size= label= node= unarmed fill=pattern image=")
+        if bool(result.size) == bool(result.image):
+            raise ValueError("either size= or image=")
+        return result
+
+    def dimm(self, line):
+        words = dict(word.partition("=")[::2] for word in line.split())
+        if set(words) != {"size", "address"}:
+            raise ValueError("the words size= and address=")
+        return Dimm(parse_size(words["size"]), _address(words["address"]))
+
+    def finish(self):
+        unknown = set(self.section) - self.asked
+        if unknown:
+            self.refuse(sorted(unknown)[0], "one of " + ", ".join(sorted(self.asked)),
+                        "an unknown key")

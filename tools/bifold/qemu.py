@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The QEMU command line for a Machine, and what its exit status says."""
+
+from bifold import acpi_tree, backing
+
+PROGRAM = "qemu-system-x86_64"
+
+# isa-debug-exit turns the kernel's value v into the status 2v+1; QEMU ends with none of these itself.
+STATUSES = {33: "passed", 35: "failed", 37: "skipped"}
+
+_FIRMWARE = "/usr/share/OVMF"
+_HOTPLUG_SPARE = 64 << 30
+
+
+def command(machine, paths, scratch):
+    """The arguments that run `machine`; makes its backing files in the folder `scratch`.
+
+    `paths` names what was built: {"kernel": ..., "iso": ...}.
+    Returns (arguments, [backing file of each NVDIMM]).
+    """
+    files = [scratch / f"nvdimm{index}" for index in range(len(machine.nvdimms))]
+    sizes = [backing.create(path, nvdimm, index)
+             for index, (path, nvdimm) in enumerate(zip(files, machine.nvdimms))]
+    slots = max(8, len(machine.nvdimms) + len(machine.dimms))
+    top = machine.memory + 2 * (sum(sizes) + sum(dimm.size for dimm in machine.dimms))
+    arguments = ["-M", "q35,nvdimm=on", "-accel", "tcg", "-cpu", machine.cpu,
+                 "-smp", str(machine.cpus),
+                 "-m", f"{machine.memory >> 20}M,slots={slots},maxmem={top + _HOTPLUG_SPARE}B",
+                 "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+    arguments += _boot(machine.boot, paths)
+    arguments += _nodes(machine)
+    for index, (nvdimm, path, size) in enumerate(zip(machine.nvdimms, files, sizes)):
+        arguments += _nvdimm(index, nvdimm, path, size)
+    for index, dimm in enumerate(machine.dimms):
+        arguments += ["-object", f"memory-backend-ram,id=d{index},size={dimm.size}",
+                      "-device", f"pc-dimm,memdev=d{index},addr={dimm.address:#x}"]
+    for table in machine.tables:
+        arguments += ["-acpitable", f"file={_escape(table)}"]
+    if machine.tree:
+        path = scratch / "acpi-tree"
+        path.write_bytes(acpi_tree.build([table.read_bytes() for table in machine.tree]))
+        arguments += ["-device", f"loader,file={_escape(path)},addr={acpi_tree.ADDRESS:#x},"
+                                 "force-raw=on"]
+    if machine.options:
+        path = scratch / "options"
+        path.write_text(machine.options, encoding="ascii")
+        arguments += ["-fw_cfg", f"name=opt/org.bifold/cmdline,file={_escape(path)}"]
+    return arguments + machine.qemu, files
+
+
+def _escape(path):
+    """A path as part of an option's value: a comma would end it."""
+    return str(path).replace(",", ",,")
+
+
+def _boot(boot, paths):
+    if boot == "pvh":
+        return ["-kernel", str(paths["kernel"])]
+    medium, firmware = boot.split("-")
+    drive = f"if=none,id=boot,format=raw,readonly=on,file={_escape(paths['iso'])}"
+    arguments = ["-drive", drive + (",media=cdrom" if medium == "iso" else "")]
+    if medium == "iso":
+        arguments += ["-device", "ide-cd,drive=boot,bootindex=1"]
+    else:
+        arguments += ["-device", "qemu-xhci", "-device", "usb-storage,drive=boot,bootindex=1"]
+    if firmware == "uefi":
+        # A variable store that was used before can hold a boot order that hangs: start afresh.
+        arguments += ["-drive", "if=pflash,unit=0,readonly=on,format=raw,"
+                                f"file={_FIRMWARE}/OVMF_CODE.fd",
+                      "-drive", "if=pflash,unit=1,snapshot=on,format=raw,"
+                                f"file={_FIRMWARE}/OVMF_VARS.fd"]
+    return arguments
+
+
+def _nodes(machine):
+    arguments = []
+    for node, size in enumerate(machine.nodes):
+        arguments += ["-object", f"memory-backend-ram,id=n{node},size={size}",
+                      "-numa", f"node,nodeid={node},memdev=n{node}"]
+    return arguments
+
+
+def _nvdimm(index, nvdimm, path, size):
+    device = f"nvdimm,memdev=m{index},id=nv{index}"
+    if nvdimm.label:
+        device += f",label-size={nvdimm.label}"
+    if nvdimm.unarmed:
+        device += ",unarmed=on"
+    if nvdimm.node is not None:
+        device += f",node={nvdimm.node}"
+    return ["-object", f"memory-backend-file,id=m{index},share=on,mem-path={_escape(path)},"
+                       f"size={size}",
+            "-device", device]

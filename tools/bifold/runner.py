@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs a machine as its description says, and judges it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bifold import backing, junit, ktap, process, qemu, sources
+from bifold.judge import Verdict, judge
+from bifold.machine import DescriptionError, read_machine
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNEL = ROOT / "build/bifold.elf"
+ISO = ROOT / "build/bifold.iso"
+LOGS = ROOT / "build/logs"
+MACHINES = ROOT / "tests/machines"
+
+# A hosted build is an ordinary process, with exit statuses as small as those are.
+PROGRAM_STATUSES = {0: "passed", 1: "failed", 4: "skipped"}
+
+
+def find_machine(name):
+    """The Machine of a name or of a path; DescriptionError if there is none."""
+    path = Path(name) if name.endswith(".ini") else MACHINES / f"{name}.ini"
+    if not path.is_file():
+        raise DescriptionError(f"{path}: not there; `tools/test --list` names the machines")
+    return read_machine(path, ROOT)
+
+
+def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS, keep=False,
+                echo=None):
+    """Runs and judges; returns the Verdict. Writes logs/NAME.log (raw) and logs/NAME.xml."""
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{machine.name}.log"
+    absent = _absent(machine, kernel, iso)
+    if absent:
+        log.write_bytes(b"")
+        return Verdict(machine.name, [f"{absent} is not there; `make` builds it"])
+    scratch = Path(tempfile.mkdtemp(prefix=f"{machine.name}.", dir=logs.parent))
+    try:
+        if machine.boot == "program":
+            command, files = _program(machine), []
+        else:
+            arguments, files = qemu.command(machine, {"kernel": kernel, "iso": iso}, scratch)
+            command = [program, *arguments]
+        if keep:
+            (scratch / "command").write_text(" ".join(map(str, command)) + "\n", encoding="utf-8")
+        ended = process.run(command, machine.bound, log, echo, cwd=ROOT)
+        changes = _changes(machine, files)
+    finally:
+        if not keep:
+            shutil.rmtree(scratch)
+    report = ktap.parse(ended.output)
+    statuses = PROGRAM_STATUSES if machine.boot == "program" else qemu.STATUSES
+    verdict = judge(machine, ended, report, statuses, _required(machine))
+    verdict.problems += changes
+    junit.write(logs / f"{machine.name}.xml", verdict, report)
+    return verdict
+
+
+def _program(machine):
+    words = machine.program.split() + machine.options.split()
+    return [ROOT / words[0], *words[1:]]
+
+
+def _absent(machine, kernel, iso):
+    """What the machine needs and was not built, or None."""
+    needed = (_program(machine)[0] if machine.boot == "program" else
+              kernel if machine.boot == "pvh" else iso)
+    return None if needed.is_file() else needed
+
+
+def _changes(machine, files):
+    if not machine.expect.unchanged:
+        return []
+    found = [(index, backing.difference(path, machine.nvdimms[index], index))
+             for index, path in enumerate(files)]
+    return [f"NVDIMM {index} was written although unchanged = yes: {what}"
+            for index, what in found if what]
+
+
+def _required(machine):
+    if machine.expect.suites in (["all"], ["portable"]):
+        return sources.test_names(ROOT, portable_only=machine.expect.suites == ["portable"])
+    return set()
+
+
+def tail(log, lines=20):
+    """The last lines of a log file, fit for a terminal."""
+    with open(log, "rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 200 * lines))
+        rows = stream.read().decode("latin-1").splitlines()[-lines:]
+    return ["".join(c if " " <= c <= "~" else "." for c in row) for row in rows]
