@@ -51,7 +51,13 @@ $(BUILD)/kernel/%.c.o: %.c Makefile $(NEWLIB_LIBC)
 $(BUILD)/kernel/%.S.o: %.S Makefile
 	$(call step,AS,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -g -I. -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -g -I. -Wa,-I,$(BUILD) -MMD -MP -c -o $@ $<
+
+FONT := /usr/share/consolefonts/Lat15-VGA16.psf.gz
+$(BUILD)/kernel/kernel/font.S.o: $(BUILD)/font.psf
+$(BUILD)/font.psf: Makefile
+	@mkdir -p $(@D)
+	$(Q)gzip -dc $(FONT) >$@
 
 $(NEWLIB_LIBC): tools/build-newlib
 	$(call step,NEWLIB,'$(NEWLIB) (about a minute, once)')

@@ -6,19 +6,11 @@
 #pragma once
 
 #include "mm/compiler.h"
+#include "mm/framebuffer.h"
 #include "mm/memory_map.h"
 #include "mm/types.h"
 
 enum { BOOT_MAP_MAX = 1024, BOOT_CMDLINE_MAX = 2048 };
-
-struct framebuffer {
-	enum { FRAMEBUFFER_NONE, FRAMEBUFFER_RGB, FRAMEBUFFER_TEXT } type;
-	phys_t start;
-	uint32_t pitch;         /* bytes from one line to the next */
-	uint32_t width, height; /* pixels, or characters for FRAMEBUFFER_TEXT */
-	uint8_t bits_per_pixel;
-	uint8_t red_shift, green_shift, blue_shift;
-};
 
 struct boot_info {
 	const char *loader;   /* "multiboot2" or "pvh" */

@@ -1,27 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/console.h"
 
+#include "kernel/screen.h"
 #include "kernel/serial.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+/* What the screen shows when it arrives. */
+static char replay[CONSOLE_REPLAY_MAX];
+static size_t replay_bytes;
+static bool has_screen;
+
+/* Something was written since the last newline; an interrupt handler wants to know. */
+static volatile bool in_line;
+
 void console_init(void)
 {
 	serial_init();
 }
 
+void console_add_screen(const struct framebuffer *framebuffer, void *mapped)
+{
+	screen_init(framebuffer, mapped);
+	has_screen = true;
+	screen_write(replay, replay_bytes);
+}
+
+static void write_to_screen(const char *text, size_t length)
+{
+	if (has_screen) {
+		screen_write(text, length);
+		return;
+	}
+	if (length > sizeof(replay) - replay_bytes)
+		length = sizeof(replay) - replay_bytes;
+	memcpy(replay + replay_bytes, text, length);
+	replay_bytes += length;
+}
+
 void console_write(const char *text, size_t length)
 {
+	write_to_screen(text, length);
 	while (length > 0) {
 		const char *newline = memchr(text, '\n', length);
 		size_t line = newline ? (size_t)(newline - text) : length;
 
+		in_line = true;
 		serial_write(text, line);
 		if (!newline)
 			return;
 		serial_write("\r\n", 2);
+		in_line = false;
 		text += line + 1;
 		length -= line + 1;
 	}
@@ -29,14 +60,17 @@ void console_write(const char *text, size_t length)
 
 void console_line(const char *format, ...)
 {
-	char line[CONSOLE_LINE_MAX + 1];
+	char line[CONSOLE_LINE_MAX + 2];
 	va_list arguments;
 
+	if (in_line)
+		console_write("\n", 1);
 	va_start(arguments, format);
-	int length = vsnprintf(line, sizeof(line), format, arguments);
+	vsnprintf(line, sizeof(line) - 1, format, arguments);
 	va_end(arguments);
-	if (length < 0)
-		return;
-	console_write(line, strlen(line));
-	console_write("\n", 1);
+
+	size_t length = strnlen(line, CONSOLE_LINE_MAX);
+
+	line[length] = '\n';
+	console_write(line, length + 1);
 }

@@ -165,47 +165,21 @@ static bool set_exit(struct options *options, struct word value)
 	return false;
 }
 
-/* The last place for a complaint says only that there are more. */
-static void complain(struct options *, struct word, const char *format, ...) printf_like(3, 4);
-
-static void complain(struct options *options, struct word word, const char *format, ...)
-{
-	size_t nr = options->nr_complaints;
-
-	if (nr == OPTIONS_COMPLAINTS_MAX)
-		return;
-
-	char *text = options->complaint_text[nr];
-
-	options->complaints[nr] = text;
-	options->nr_complaints = nr + 1;
-	if (nr == OPTIONS_COMPLAINTS_MAX - 1) {
-		snprintf(text, OPTIONS_COMPLAINT_LENGTH, "more options are wrong");
-		return;
-	}
-
-	bool cut = word.length > WORD_SHOWN;
-	int length = snprintf(text, OPTIONS_COMPLAINT_LENGTH,
-			      "option \"%.*s%s\": ", cut ? WORD_SHOWN : (int)word.length, word.text,
-			      cut ? "..." : "");
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text + length, OPTIONS_COMPLAINT_LENGTH - (size_t)length, format, arguments);
-	va_end(arguments);
-}
-
 /* `seen` has a bit for each entry of the table. */
 static void parse_word(struct word word, unsigned *seen, struct options *options)
 {
 	const char *equals = memchr(word.text, '=', word.length);
+	bool cut = word.length > WORD_SHOWN;
+	char shown[WORD_SHOWN + sizeof("...")];
 
+	snprintf(shown, sizeof(shown), "%.*s%s", cut ? WORD_SHOWN : (int)word.length, word.text,
+		 cut ? "..." : "");
 	if (word_is(word, "help")) {
 		options->help = true;
 		return;
 	}
 	if (!equals) {
-		complain(options, word, "wants the form NAME=VALUE");
+		options_complain(options, "option \"%s\": wants the form NAME=VALUE", shown);
 		return;
 	}
 
@@ -216,13 +190,17 @@ static void parse_word(struct word word, unsigned *seen, struct options *options
 		if (!word_is(name, table[i].name))
 			continue;
 		if (*seen & 1u << i)
-			complain(options, word, "%s= is given twice", table[i].name);
+			options_complain(options, "option \"%s\": %s= is given twice", shown,
+					 table[i].name);
 		else if (!table[i].set(options, value))
-			complain(options, word, "%s= wants %s", table[i].name, table[i].wants);
+			options_complain(options, "option \"%s\": %s= wants %s", shown,
+					 table[i].name, table[i].wants);
 		*seen |= 1u << i;
 		return;
 	}
-	complain(options, word, "unknown; the option help lists those that there are");
+	options_complain(options,
+			 "option \"%s\": unknown; the option help lists those that there are",
+			 shown);
 }
 
 void options_init(struct options *options)
@@ -244,6 +222,22 @@ void options_parse(const char *text, struct options *options)
 		parse_word(word, &seen, options);
 		text += word.length;
 	}
+}
+
+void options_complain(struct options *options, const char *format, ...)
+{
+	size_t nr = options->nr_complaints;
+	va_list arguments;
+
+	if (nr == OPTIONS_COMPLAINTS_MAX)
+		return;
+	if (nr == OPTIONS_COMPLAINTS_MAX - 1)
+		format = "more options are wrong";
+	va_start(arguments, format);
+	vsnprintf(options->complaint_text[nr], OPTIONS_COMPLAINT_LENGTH, format, arguments);
+	va_end(arguments);
+	options->complaints[nr] = options->complaint_text[nr];
+	options->nr_complaints = nr + 1;
 }
 
 const char *options_help(size_t line)

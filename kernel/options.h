@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "mm/compiler.h"
 #include "mm/types.h"
 
 /* What happens after the report. */
@@ -51,6 +52,9 @@ void options_init(struct options *);
  * as it was and complained about, by its word and with what would be right.
  */
 void options_parse(const char *text, struct options *);
+
+/* Adds a complaint; the last one that there is room for says only that there are more. */
+void options_complain(struct options *, const char *format, ...) printf_like(2, 3);
 
 /* One line of help for each option; NULL from the end on. */
 const char *options_help(size_t line);
