@@ -14,6 +14,9 @@ void balance_take(struct balance *balance)
 	balance->pins = page_map_pins();
 	for (int kind = 0; kind < MEMORY_KINDS; kind++)
 		balance->frames_free[kind] = frames_free((enum memory_kind)kind);
+	/* The map may turn free DRAM into spare tables, which is no loss. */
+	balance->frames_free[MEMORY_DRAM] += usage.spare_table_bytes / PAGE_SIZE;
+	balance->frames_free[MEMORY_DRAM] += usage.table_bytes / PAGE_SIZE;
 }
 
 static void compare(const char *what, const char *kind, uint64_t before, uint64_t after)
