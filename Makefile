@@ -39,9 +39,28 @@ KERNEL_LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexec
 
 kernel: $(KERNEL) ## build/bifold.elf (the default)
 
-$(KERNEL): $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld
+# The kernel holds a table of its own functions for backtraces. A first link with an empty table says
+# where they are; the second must not have moved them.
+LINKED := $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld
+
+$(KERNEL): $(BUILD)/symbols.S.o $(LINKED)
 	$(call step,LD,$@)
-	$(Q)$(LD) $(KERNEL_LDFLAGS) -Map $(BUILD)/bifold.map -o $@ $(KERNEL_OBJECTS) $(NEWLIB_LIBC)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -Map $(BUILD)/bifold.map -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
+	$(Q)tools/make-symbols $@ | cmp - $(BUILD)/symbols.S
+
+$(BUILD)/first.elf: $(BUILD)/no-symbols.S.o $(LINKED)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
+
+$(BUILD)/symbols.S: $(BUILD)/first.elf tools/make-symbols
+	$(call step,SYMBOLS,$@)
+	$(Q)tools/make-symbols $< >$@
+
+$(BUILD)/no-symbols.S: tools/make-symbols
+	@mkdir -p $(@D)
+	$(Q)tools/make-symbols >$@
+
+$(BUILD)/%symbols.S.o: $(BUILD)/%symbols.S
+	$(Q)$(CC) -c -o $@ $<
 
 $(BUILD)/kernel/%.c.o: %.c Makefile $(NEWLIB_LIBC)
 	$(call step,CC,$@)
@@ -66,8 +85,11 @@ $(NEWLIB_LIBC): tools/build-newlib
 # --- The boot image -------------------------------------------------------------------------------
 
 ISO := $(BUILD)/bifold.iso
-GRUB_MODULES := normal multiboot2 serial terminal part_gpt part_msdos iso9660 fat search \
-	search_fs_file configfile boot echo all_video
+# The partition maps that nobody needs here: grub-mkrescue's own configuration asks for each and
+# would complain on the screen.
+GRUB_MODULES := normal multiboot2 serial terminal iso9660 fat search search_fs_file configfile boot \
+	all_video part_gpt part_msdos part_acorn part_amiga part_apple part_bsd part_dfly part_dvh \
+	part_plan part_sun part_sunpc
 
 iso: $(ISO) ## build/bifold.iso: CD, USB stick and disk, for BIOS and UEFI
 

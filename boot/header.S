@@ -29,12 +29,12 @@ multiboot2_header:
 	.long 12
 	.long multiboot2_entry - KERNEL_BASE
 
-	/* No preferred size or depth: 0. */
+	/* Width, height and depth are a wish; GRUB sets another mode when there is none such. */
 	.balign 8
 	.short TAG_FRAMEBUFFER
 	.short TAG_OPTIONAL
 	.long 20
-	.long 0, 0, 0
+	.long 1024, 768, 32
 
 	.balign 8
 	.short TAG_END
