@@ -72,7 +72,7 @@ TEST(page, split_keeps_every_frame)
 /* Asking for a size that the area has already is no error. */
 TEST(page, split_and_collapse_are_idempotent)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 
 	expect_eq(page_collapse(area), 0);
 	split(area);
@@ -119,7 +119,7 @@ TEST(page, pin_keeps_the_page)
 /* Every pin counts, on the page that it was taken on. */
 TEST(page, pins_are_counted)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	for (unsigned i = 1; i < 1000; i++)
@@ -133,7 +133,7 @@ TEST(page, pins_are_counted)
 /* At PAGE_PINS_MAX the next pin is refused; the count never wraps. */
 TEST(page, pins_saturate)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	for (unsigned i = 1; i < PAGE_PINS_MAX; i++)
@@ -149,7 +149,7 @@ TEST(page, pins_saturate)
 /* One holder at a time, and a lock does not outlive its page. */
 TEST(page, lock_serialises)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	expect(page_trylock(page));
@@ -165,7 +165,7 @@ TEST(page, lock_serialises)
 /* What was written is remembered until somebody takes the note away. */
 TEST(page, dirty_is_noted_once)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	expect(!page_clear_dirty(page));
@@ -180,7 +180,7 @@ TEST(page, dirty_is_noted_once)
 /* A dirty area splits into dirty pages; one dirty page makes the collapsed area dirty. */
 TEST(page, dirty_survives_a_change_of_size)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	page_mark_dirty(page);
@@ -200,7 +200,7 @@ TEST(page, dirty_survives_a_change_of_size)
 /* A split hands the owner to all pages; pages of different owners do not collapse. */
 TEST(page, owner_survives_a_change_of_size)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	page_set_owner(page, 0xdeadbeef);
@@ -259,7 +259,7 @@ TEST(page, poison_takes_one_frame)
 /* An area that is pinned in whole cannot be split, so poison takes it in whole. */
 TEST(page, poison_of_a_pinned_area_takes_the_area)
 {
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	expect_eq(page_poison(pfn_add(area, 7)), 0);
@@ -345,7 +345,7 @@ TEST(page, every_frame_is_described)
 TEST(page, metadata_is_accounted_for)
 {
 	struct page_map_usage before, pinned, split_once;
-	pfn_t area = test_area_or_skip(MEMORY_DRAM);
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page;
 
 	page_map_usage(&before);

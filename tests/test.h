@@ -50,6 +50,7 @@ struct test {
 #define expect_eq(found, expected) \
 	test_expect_eq(__FILE__, __LINE__, #found, (long long)(found), (long long)(expected))
 
+/* Compares texts; NULL equals NULL only. */
 #define expect_str(found, expected) test_expect_str(__FILE__, __LINE__, #found, found, expected)
 
 /* A failure in the test's own words: what, where, expected and found. Goes on. */

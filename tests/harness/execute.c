@@ -163,10 +163,10 @@ void test_expect_eq(const char *file, int line, const char *what, long long foun
 void test_expect_str(const char *file, int line, const char *what, const char *found,
 		     const char *expected)
 {
-	if (found == NULL)
-		test_fail(file, line, "%s: expected \"%s\", found NULL", what, expected);
-	else if (strcmp(found, expected) != 0)
-		test_fail(file, line, "%s: expected \"%s\", found \"%s\"", what, expected, found);
+	if (found == expected || (found && expected && strcmp(found, expected) == 0))
+		return;
+	test_fail(file, line, "%s: expected \"%s\", found \"%s\"", what,
+		  expected ? expected : "NULL", found ? found : "NULL");
 }
 
 void skip(const char *format, ...)

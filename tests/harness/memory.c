@@ -2,6 +2,7 @@
 #include "tests/harness/memory.h"
 
 #include "mm/host.h"
+#include "mm/page.h"
 #include "tests/test.h"
 
 enum { TAKEN_MAX = 16 };
@@ -16,8 +17,14 @@ static void give_back_all(void *unused)
 {
 	(void)unused;
 	while (nr_taken > 0) {
-		nr_taken--;
-		expect_eq(frame_free(taken[nr_taken].start, taken[nr_taken].size), 0);
+		pfn_t start = taken[--nr_taken].start;
+		int error = frame_free(start, taken[nr_taken].size);
+
+		if (error)
+			fail("what was taken at %#llx cannot be given back (%d): is it pinned, "
+			     "locked "
+			     "or poisoned?",
+			     (unsigned long long)pfn_to_phys(start).addr, error);
 	}
 }
 
@@ -25,6 +32,8 @@ pfn_t test_take(enum memory_kind kind, size_t size)
 {
 	pfn_t start;
 
+	if (!next_region(NULL, kind))
+		skip("the machine has no %s memory", memory_kind_name(kind));
 	if (nr_taken == TAKEN_MAX)
 		host_panic("a test takes more than %d runs of memory", TAKEN_MAX);
 	require(frame_alloc(kind, NODE_ANY, size, &start) == 0);
@@ -39,4 +48,36 @@ pfn_t test_take(enum memory_kind kind, size_t size)
 void *test_virt(pfn_t start, size_t offset)
 {
 	return host_virt(phys_add(pfn_to_phys(start), offset));
+}
+
+void with_each_kind(void (*body)(pfn_t area))
+{
+	for (int kind = 0; kind < MEMORY_KINDS; kind++)
+		if (next_region(NULL, (enum memory_kind)kind))
+			body(test_take((enum memory_kind)kind, AREA_SIZE));
+}
+
+const struct region *next_region(const struct region *region, enum memory_kind kind)
+{
+	size_t nr;
+	const struct region *regions = page_map_regions(&nr);
+
+	for (region = region ? region + 1 : regions; region < regions + nr; region++)
+		if (region->kind == kind)
+			return region;
+	return NULL;
+}
+
+const struct region *next_writable(const struct region *region)
+{
+	const struct region *before = region;
+
+	do
+		region = next_region(region, MEMORY_PERSISTENT);
+	while (region && !region->writable);
+	if (region || before)
+		return region;
+	if (!next_region(NULL, MEMORY_PERSISTENT))
+		skip("the machine has no persistent memory");
+	skip("no persistent memory may be written; write=all or write=NAME permits it");
 }

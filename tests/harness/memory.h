@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory for one test: taken here, given back when the test is over, however it ends. */
+/*
+ * Memory for tests to work on, taken here and given back when the test is over, however it ends;
+ * and the ways to walk over what the machine has.
+ */
 #pragma once
 
+#include "mm/compiler.h"
 #include "mm/frame_alloc.h"
+#include "mm/region.h"
 #include "mm/types.h"
 
 /*
- * A run of PAGE_SIZE or AREA_SIZE bytes from frame_alloc(); leaves the test when there is none. At
- * most 16 in one test. An area may be split by the test, and is made whole again.
+ * A run of PAGE_SIZE or AREA_SIZE bytes from frame_alloc(), the test's alone. At most 16 in one
+ * test. An area may be split by the test, and is made whole again. Skips the test when the machine
+ * has no memory of that kind; that it has none left is a failure.
  */
 pfn_t test_take(enum memory_kind, size_t size);
 
 /* Where the CPU sees the byte at `offset` of what begins at this frame. */
 void *test_virt(pfn_t start, size_t offset);
+
+/* Calls body(area) once for each kind of memory that the machine has, with an area taken of it. */
+void with_each_kind(void (*body)(pfn_t area));
+
+/* The next region of a kind after `region` (NULL: the first), or NULL. */
+const struct region *next_region(const struct region *region, enum memory_kind);
+
+/* The next persistent region that may be written; skips the test when there is none at all. */
+const struct region *next_writable(const struct region *region);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The frame allocator: no frame lost, none handed out twice, in every kind of memory. */
+#include <errno.h>
+
+#include "mm/frame_alloc.h"
+#include "mm/host.h"
+#include "mm/page.h"
+#include "tests/harness/memory.h"
+#include "tests/test.h"
+
+static bool have(enum memory_kind kind)
+{
+	return next_region(NULL, kind) != NULL;
+}
+
+static bool is_allocated(pfn_t frame)
+{
+	struct page_info info;
+
+	require(page_look(frame, &info) == 0);
+	return info.allocated;
+}
+
+/* What is handed out is aligned to its size, of the kind asked for, and marked allocated. */
+TEST(alloc, gives_what_was_asked_for)
+{
+	static const size_t sizes[] = {PAGE_SIZE, AREA_SIZE};
+
+	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+		for (size_t i = 0; have((enum memory_kind)kind) && i < ARRAY_SIZE(sizes); i++) {
+			pfn_t frame;
+
+			require(frame_alloc((enum memory_kind)kind, NODE_ANY, sizes[i], &frame) ==
+				0);
+			expect_eq(pfn_to_phys(frame).addr % sizes[i], 0);
+			expect_eq(pfn_to_region(frame)->kind, kind);
+			expect_eq(page_size(pfn_to_page(frame)), sizes[i]);
+			expect(is_allocated(frame));
+			expect_eq(frame_free(frame, sizes[i]), 0);
+			expect(!is_allocated(frame));
+		}
+	}
+}
+
+/* There are two sizes and no others. */
+TEST(alloc, other_sizes_are_refused)
+{
+	static const size_t sizes[] = {0, 1, PAGE_SIZE - 1, 2 * PAGE_SIZE, 2 * AREA_SIZE};
+	pfn_t frame;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, sizes[i], &frame), -EINVAL);
+		expect_eq(frame_free(next_region(NULL, MEMORY_DRAM)->start, sizes[i]), -EINVAL);
+	}
+}
+
+/* Giving back what was not handed out is refused and changes nothing. */
+TEST(alloc, wrong_frees_are_refused)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+	pfn_t frame;
+
+	require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame) == 0);
+	expect_eq(frame_free(pfn_add(area, 1), AREA_SIZE), -EINVAL);
+	expect_eq(frame_free(frame, AREA_SIZE), frame.n % PAGES_PER_AREA ? -EINVAL : -EBUSY);
+	expect_eq(frame_free(frame, PAGE_SIZE), 0);
+	expect_eq(frame_free(frame, PAGE_SIZE), -EINVAL);
+	expect_eq(frame_free(pfn(0), PAGE_SIZE), -EINVAL);
+	expect_eq(frame_free(pfn(PFN_LIMIT), PAGE_SIZE), -EINVAL);
+}
+
+/* A page that is pinned or poisoned is not handed out. */
+TEST(alloc, leaves_pinned_and_poisoned_pages_alone)
+{
+	struct page *page;
+	pfn_t first, second;
+
+	require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &first) == 0);
+	require(frame_free(first, AREA_SIZE) == 0);
+	page = page_pin(first);
+	require(page != NULL);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &second), 0);
+	expect(!pfn_eq(first, second));
+	page_unpin(page);
+	require(frame_free(second, AREA_SIZE) == 0);
+
+	require(page_poison(first) == 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &second), 0);
+	expect(!pfn_eq(first, second));
+	require(frame_free(second, AREA_SIZE) == 0);
+	require(page_unpoison(first) == 0);
+	require(page_collapse(first) == 0);
+}
+
+/* A poisoned frame that is given back stays out of use. */
+TEST(alloc, poison_outlives_a_free)
+{
+	uint64_t before = frames_free(MEMORY_DRAM);
+	struct page_info info;
+	pfn_t frame;
+	int error;
+
+	require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame) == 0);
+	require(page_poison(frame) == 0);
+	expect_eq(frame_free(frame, PAGE_SIZE), 0);
+	require(page_look(frame, &info) == 0);
+	expect(info.poisoned && !info.allocated);
+	expect_eq(frames_free(MEMORY_DRAM), before - 1);
+	require(page_unpoison(frame) == 0);
+	expect_eq(frames_free(MEMORY_DRAM), before);
+	/* The free came while the area could not collapse. */
+	error = page_collapse(frame);
+	expect(error == 0 || error == -EINVAL || error == -EBUSY);
+}
+
+/* While one node has memory, a request for it is served there. */
+TEST(alloc, prefers_the_node_asked_for)
+{
+	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+		const struct region *region = NULL;
+
+		while ((region = next_region(region, (enum memory_kind)kind))) {
+			pfn_t frame;
+
+			require(frame_alloc(region->kind, region->node, PAGE_SIZE, &frame) == 0);
+			expect_eq(pfn_to_region(frame)->node, region->node);
+			require(frame_free(frame, PAGE_SIZE) == 0);
+		}
+	}
+}
+
+/*
+ * Frames taken by a test, chained through their own first bytes when they are DRAM; so the test of
+ * exhaustion needs no memory of its own, and shows that no two of them are the same.
+ */
+struct chain {
+	pfn_t head;
+	uint64_t length;
+};
+
+struct link {
+	uint64_t self;
+	pfn_t next;
+	size_t size;
+};
+
+static struct link *link_of(pfn_t frame)
+{
+	return host_virt(pfn_to_phys(frame));
+}
+
+static void chain_push(struct chain *chain, pfn_t frame, size_t size)
+{
+	*link_of(frame) = (struct link){.self = frame.n, .next = chain->head, .size = size};
+	chain->head = frame;
+	chain->length++;
+}
+
+static void chain_free(struct chain *chain)
+{
+	while (chain->length > 0) {
+		struct link link = *link_of(chain->head);
+
+		if (link.self != chain->head.n)
+			fail("frame %#llx was overwritten through frame %#llx",
+			     (unsigned long long)chain->head.n, (unsigned long long)link.self);
+		require(frame_free(chain->head, link.size) == 0);
+		chain->head = link.next;
+		chain->length--;
+	}
+}
+
+static void take_all(struct chain *chain, size_t size, uint64_t keep_frames)
+{
+	pfn_t frame;
+
+	while (frames_free(MEMORY_DRAM) > keep_frames) {
+		for (unsigned burst = 0; burst < 64; burst++) {
+			if (frame_alloc(MEMORY_DRAM, NODE_ANY, size, &frame))
+				return;
+			chain_push(chain, frame, size);
+		}
+	}
+}
+
+/* All DRAM can be had, each frame once; afterwards it is an ordinary -ENOMEM; all comes back. */
+TEST(alloc, all_memory_can_be_had)
+{
+	struct chain chain = {.length = 0};
+	pfn_t frame;
+
+	take_all(&chain, AREA_SIZE, 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &frame), -ENOMEM);
+	take_all(&chain, PAGE_SIZE, 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame), -ENOMEM);
+	expect_eq(frames_free(MEMORY_DRAM), 0);
+	note("%llu runs taken", (unsigned long long)chain.length);
+	chain_free(&chain);
+}
+
+/* 2 MiB areas broken up for frames are whole again when the frames are free, in any order. */
+TEST(alloc, areas_become_whole_again)
+{
+	enum { FRAMES = 2000 };
+	static pfn_t frames[FRAMES];
+	struct page_map_usage before, after;
+
+	page_map_usage(&before);
+	for (size_t i = 0; i < FRAMES; i++)
+		require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frames[i]) == 0);
+	for (size_t left = FRAMES; left > 0; left--) {
+		size_t pick = test_random_below(left);
+
+		require(frame_free(frames[pick], PAGE_SIZE) == 0);
+		frames[pick] = frames[left - 1];
+	}
+	page_map_usage(&after);
+	expect_eq(after.areas_split, before.areas_split);
+}
+
+/*
+ * Without memory for tables a split is an ordinary -ENOMEM, everything else goes on, and there is
+ * still enough in reserve to poison a frame.
+ */
+TEST(alloc, splits_fail_cleanly_without_memory)
+{
+	struct chain areas = {.length = 0}, split = {.length = 0};
+	struct page_info info;
+	pfn_t area;
+	int error = 0;
+
+	take_all(&areas, AREA_SIZE, 0);
+	while (!error && areas.length > 0) {
+		area = areas.head;
+		areas.head = link_of(area)->next;
+		areas.length--;
+		chain_push(&split, area, AREA_SIZE);
+		error = page_split(area);
+	}
+	if (error) {
+		expect_eq(error, -ENOMEM);
+		require(page_look(area, &info) == 0);
+		expect_eq(info.size, AREA_SIZE);
+		page_unpin(page_pin(area));
+		expect_eq(page_poison(pfn_add(area, 1)), 0);
+		require(page_look(area, &info) == 0);
+		expect(info.size == PAGE_SIZE && !info.poisoned);
+		expect_eq(page_unpoison(pfn_add(area, 1)), 0);
+	}
+	chain_free(&split);
+	chain_free(&areas);
+	if (!error)
+		skip("there are tables for every area of this machine");
+}
+
+/* Random requests against a model: sizes, frees, and at the end nothing is missing. */
+TEST(alloc, random_requests_match_a_model)
+{
+	enum { SLOTS = 128 };
+	static struct {
+		pfn_t frame;
+		size_t size;
+	} slots[SLOTS];
+	uint64_t before = frames_free(MEMORY_DRAM), taken = 0;
+
+	for (unsigned step = 0; step < 20000; step++) {
+		size_t i = test_random_below(SLOTS);
+
+		if (slots[i].size) {
+			expect_eq(link_of(slots[i].frame)->self, slots[i].frame.n);
+			require(frame_free(slots[i].frame, slots[i].size) == 0);
+			taken -= slots[i].size >> PAGE_SHIFT;
+			slots[i].size = 0;
+			continue;
+		}
+		slots[i].size = test_random_below(16) ? PAGE_SIZE : AREA_SIZE;
+		if (frame_alloc(MEMORY_DRAM, NODE_ANY, slots[i].size, &slots[i].frame)) {
+			slots[i].size = 0;
+			continue;
+		}
+		taken += slots[i].size >> PAGE_SHIFT;
+		link_of(slots[i].frame)->self = slots[i].frame.n;
+		if (step % 1000 == 0)
+			expect(frames_free(MEMORY_DRAM) <= before - taken);
+	}
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (slots[i].size)
+			require(frame_free(slots[i].frame, slots[i].size) == 0);
+		slots[i].size = 0;
+	}
+}
