@@ -43,23 +43,23 @@ kernel: $(KERNEL) ## build/bifold.elf (the default)
 # where they are; the second must not have moved them.
 LINKED := $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld
 
-$(KERNEL): $(BUILD)/symbols.S.o $(LINKED)
+$(KERNEL): $(BUILD)/symbols-all.S.o $(LINKED)
 	$(call step,LD,$@)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -Map $(BUILD)/bifold.map -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
-	$(Q)tools/make-symbols $@ | cmp - $(BUILD)/symbols.S
+	$(Q)tools/make-symbols $@ | cmp - $(BUILD)/symbols-all.S
 
-$(BUILD)/first.elf: $(BUILD)/no-symbols.S.o $(LINKED)
+$(BUILD)/first.elf: $(BUILD)/symbols-none.S.o $(LINKED)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
 
-$(BUILD)/symbols.S: $(BUILD)/first.elf tools/make-symbols
+$(BUILD)/symbols-all.S: $(BUILD)/first.elf tools/make-symbols
 	$(call step,SYMBOLS,$@)
 	$(Q)tools/make-symbols $< >$@
 
-$(BUILD)/no-symbols.S: tools/make-symbols
+$(BUILD)/symbols-none.S: tools/make-symbols
 	@mkdir -p $(@D)
 	$(Q)tools/make-symbols >$@
 
-$(BUILD)/%symbols.S.o: $(BUILD)/%symbols.S
+$(BUILD)/symbols-%.S.o: $(BUILD)/symbols-%.S
 	$(Q)$(CC) -c -o $@ $<
 
 $(BUILD)/kernel/%.c.o: %.c Makefile $(NEWLIB_LIBC)
