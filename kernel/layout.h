@@ -5,7 +5,7 @@
  *   KERNEL_BASE  + physical   the image: text r-x, rodata r--, data, bss and stacks rw-
  *   DIRECT_MAP   + physical   managed memory: DRAM rw-, persistent memory r-- or, with the user's
  *                             permission, rw-; see host_virt()
- *   WINDOWS                   map_firmware(), map_mmio(), map_framebuffer()
+ *   WINDOWS                   kernel/windows.h
  *   HEAP                      malloc()
  *
  * The image's own frames are not in the direct map, so text has no writable alias.
