@@ -131,6 +131,30 @@ $(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
 
 # --- For people -----------------------------------------------------------------------------------
 
+# The first step of a newcomer's first command: nothing before it may need a compiler.
+SETUP = @tools/setup
+# The rest needs what setup installed, so a new make looks at the tree again.
+AGAIN = @+$(MAKE) --no-print-directory
+
+run: ## boot the image in QEMU with two NVDIMMs and show the report
+	$(SETUP)
+	$(AGAIN) iso
+	@tools/run-machine --live tests/machines/run.ini
+
+test: ## every test; the last line counts them
+	$(SETUP)
+	$(AGAIN) kernel iso host
+	@tools/test
+
+check: kernel iso ## the gates: layers, headers, format, license, binary, image, clang
+	@tools/test 'gates/*'
+
+format: ## clang-format all C files
+	clang-format -i $$(find boot drivers kernel mm tests -name '*.[ch]')
+
+setup: ## install the Debian packages that are missing
+	$(SETUP)
+
 clean: ## remove build/
 	rm -rf build
 
@@ -140,4 +164,12 @@ distclean: clean ## remove .cache/ as well: newlib is built again
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
-.PHONY: kernel iso host clean distclean help
+# For tools/check-headers.
+show-kernel-flags:
+	@echo $(KERNEL_FLAGS) $(KERNEL_INCLUDES)
+
+show-host-flags:
+	@echo $(COMMON_FLAGS)
+
+.PHONY: kernel iso host run test check format setup clean distclean help
+.PHONY: show-kernel-flags show-host-flags
