@@ -135,6 +135,8 @@ const char *page_map_check(void)
 	size_t tables = 0;
 	const char *error = walk(check_and_count, &tables);
 
+	if (!error)
+		error = table_pool_check();
 	if (error)
 		return error;
 	if (tables + table_pool_spare() != table_pool_total())

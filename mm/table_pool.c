@@ -115,6 +115,23 @@ void table_put(struct page_table *table)
 	atomic_fetch_add(&spare, 1);
 }
 
+const char *table_pool_check(void)
+{
+	struct page_table *table = top_table(atomic_load(&top));
+	size_t found = 0;
+
+	for (; table; table = (struct page_table *)word_table(table->word[0])) {
+		if (++found > atomic_load(&spare))
+			return "table pool: longer than it should be, or in a circle";
+		if ((table->word[0] & WORD_FLAGS) != WORD_FROZEN)
+			return "table pool: the first word of a table is not frozen";
+		for (size_t i = 1; i < PAGES_PER_AREA; i++)
+			if (table->word[i] != WORD_FROZEN)
+				return "table pool: a word of a table is not just frozen";
+	}
+	return found == atomic_load(&spare) ? NULL : "table pool: tables are missing";
+}
+
 size_t table_pool_spare(void)
 {
 	return atomic_load(&spare);

@@ -43,6 +43,9 @@ void table_pool_add(void *memory, size_t bytes);
 struct page_table *table_get(enum table_use) must_check;
 void table_put(struct page_table *);
 
+/* While nobody changes the pool: NULL, or what is broken in it. */
+const char *table_pool_check(void);
+
 /* Tables in the pool, and all there are. */
 size_t table_pool_spare(void);
 size_t table_pool_total(void);

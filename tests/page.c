@@ -341,6 +341,35 @@ TEST(page, every_frame_is_described)
 	}
 }
 
+static size_t map_bytes(uint64_t start, uint64_t end, uint64_t start2, uint64_t end2)
+{
+	const struct region regions[] = {
+		{.start = pfn(start), .end = pfn(end)},
+		{.start = pfn(start2), .end = pfn(end2)},
+	};
+
+	return page_map_size(regions, start2 == end2 ? 1 : 2);
+}
+
+/*
+ * A map needs 8 bytes per GiB of addresses, 4 KiB per GiB with memory in it, 4 KiB per ragged area,
+ * and some tables to begin with. What neighbours share is counted once.
+ */
+TEST(page, size_of_a_map_is_exact)
+{
+	const uint64_t gib = 1 << 18, tib = gib << 10;
+	size_t base = map_bytes(0, PAGES_PER_AREA, 0, 0);
+
+	expect_eq(map_bytes(0, gib, 0, 0), base);
+	expect_eq(map_bytes(0, gib + PAGES_PER_AREA, 0, 0), base + PAGE_SIZE);
+	expect_eq(map_bytes(0, tib, 0, 0), base + 1023 * PAGE_SIZE + PAGE_SIZE);
+	expect_eq(map_bytes(0, PAGES_PER_AREA + 1, 0, 0), base + PAGE_SIZE);
+	expect_eq(map_bytes(1, PAGES_PER_AREA + 1, 0, 0), base + 2 * PAGE_SIZE);
+	expect_eq(map_bytes(1, 2, 0, 0), base + PAGE_SIZE);
+	expect_eq(map_bytes(0, 700, 700, 2 * PAGES_PER_AREA), base + PAGE_SIZE);
+	expect_eq(map_bytes(0, PAGES_PER_AREA, PAGES_PER_AREA, gib), base);
+}
+
 /* A pin on a whole area costs no descriptor; a split costs one table of 4 KiB. */
 TEST(page, metadata_is_accounted_for)
 {

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The transitions of a page's word, each alone: what it changes, what it leaves, what it refuses.
+ * They are tried on every set of flags, with pins and owners at the ends of their ranges.
+ */
+#include "mm/page_word.h"
+
+#include "mm/page.h"
+#include "tests/test.h"
+
+/* Every word worth trying: all flags that exist, by pins, by owners. */
+enum { FLAG_SETS = 256, PIN_COUNTS = 4, OWNERS = 3 };
+enum { WORDS = FLAG_SETS * PIN_COUNTS * OWNERS };
+
+static word_t nth_word(size_t n)
+{
+	static const word_t pins[PIN_COUNTS] = {0, 1, 2, PAGE_PINS_MAX};
+	static const word_t owners[OWNERS] = {0, 1, UINT32_MAX};
+
+	return (n % FLAG_SETS) | pins[n / FLAG_SETS % PIN_COUNTS] << WORD_PIN_SHIFT |
+	       owners[n / FLAG_SETS / PIN_COUNTS] << WORD_OWNER_SHIFT;
+}
+
+/* A whole area or a page, as against a split area or a page out of reach. */
+static bool describes(word_t word)
+{
+	return !(word & (WORD_SPLIT | WORD_FROZEN));
+}
+
+static bool has(word_t word, enum word_flag flag)
+{
+	return word & (word_t)flag;
+}
+
+/* The flags, the pins and the owner share the word and nothing else. */
+TEST(word, fields_are_apart)
+{
+	word_t word = word_with_owner(WORD_PINS | WORD_DIRTY, 0x12345678);
+
+	expect_eq(word_pins(word), PAGE_PINS_MAX);
+	expect_eq(word_owner(word), 0x12345678);
+	expect_eq(word & WORD_FLAGS, WORD_DIRTY);
+	expect_eq(FLAG_SETS, WORD_FROZEN << 1);
+}
+
+/* A pin adds one and changes nothing else; what is absent, poisoned or full refuses it. */
+TEST(word, pin_adds_one)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		int error = word_pin(word, &next);
+		bool can = describes(word) && !has(word, WORD_ABSENT) &&
+			   !has(word, WORD_POISONED) && word_pins(word) < PAGE_PINS_MAX;
+
+		expect_eq(error == 0, can);
+		if (can)
+			expect_eq(next, word + WORD_ONE_PIN);
+		if (!describes(word))
+			expect_eq(error, -EAGAIN);
+	}
+}
+
+/* What a pin did, an unpin takes back; there is no pin below zero. */
+TEST(word, unpin_undoes_pin)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), pinned, back = 0;
+
+		if (word_pin(word, &pinned) == 0)
+			expect(word_unpin(pinned, &back) == 0 && back == word);
+		if (word_pins(word) == 0)
+			expect_eq(word_unpin(word, &back), -EINVAL);
+	}
+}
+
+/* Only a pinned page can be locked, by one at a time, and unlocking restores it. */
+TEST(word, lock_needs_a_pin)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), locked = 0, back = 0;
+		int error = word_lock(word, &locked);
+
+		expect_eq(error == 0, word_pins(word) > 0 && !has(word, WORD_LOCKED));
+		if (!error)
+			expect(word_unlock(locked, &back) == 0 && back == word);
+	}
+}
+
+/* A new owner replaces the old one and nothing else. */
+TEST(word, owner_is_replaced_alone)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = word_with_owner(word, 0xcafe);
+
+		expect_eq(word_owner(next), 0xcafe);
+		expect_eq((uint32_t)next, (uint32_t)word);
+	}
+}
+
+/* Only what nobody uses can be allocated, and it starts clean and without an owner. */
+TEST(word, allocate_takes_what_is_free)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		bool used = word_pins(word) > 0 || has(word, WORD_LOCKED) ||
+			    has(word, WORD_ALLOCATED) || has(word, WORD_POISONED) ||
+			    has(word, WORD_ABSENT) || has(word, WORD_RAGGED) || !describes(word);
+
+		expect_eq(word_allocate(word, &next) == 0, !used);
+		if (!used)
+			expect_eq(next, WORD_ALLOCATED);
+	}
+}
+
+/* Whoever gives a page back holds its only pin; it becomes free, or stays poisoned. */
+TEST(word, release_needs_the_only_pin)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		bool can = has(word, WORD_ALLOCATED) && !has(word, WORD_LOCKED) &&
+			   word_pins(word) == 1;
+
+		expect_eq(word_release(word, &next) == 0, can);
+		if (can)
+			expect_eq(next, word & WORD_POISONED);
+	}
+}
+
+/* Holding a page to give it back works on a poisoned one too, and keeps the poison. */
+TEST(word, hold_ignores_poison)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), held = 0, pinned = 0;
+		word_t sound = word & ~(word_t)WORD_POISONED;
+		int error = word_hold(word, &held);
+
+		expect_eq(error, word_pin(sound, &pinned));
+		if (!error)
+			expect_eq(held, pinned | (word & WORD_POISONED));
+	}
+}
+
+/* Poison marks anything but an absent frame, once, and is taken away again. */
+TEST(word, poison_is_a_mark)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0, back = 0;
+		int error = word_poison(word, &next);
+
+		expect_eq(error == 0, !has(word, WORD_ABSENT) && !has(word, WORD_POISONED));
+		if (!error)
+			expect(next == (word | WORD_POISONED) && word_unpoison(next, &back) == 0 &&
+			       back == word);
+	}
+}
+
+/* An area that nobody holds can be split; its word is then the table's address and keeps poison. */
+TEST(word, split_names_the_table)
+{
+	const uintptr_t table = 0xffff800012345000;
+
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		bool can = !has(word, WORD_ABSENT) && !has(word, WORD_SPLIT) &&
+			   !has(word, WORD_LOCKED) && word_pins(word) == 0;
+
+		expect_eq(word_split(word, table, &next) == 0, can);
+		if (!can)
+			continue;
+		expect_eq(word_table(next), table);
+		expect(has(next, WORD_SPLIT));
+		expect_eq(next & WORD_POISONED, word & WORD_POISONED);
+	}
+}
+
+/* A page is frozen only when it is idle and of one kind with the first of its table. */
+TEST(word, freeze_wants_idle_kin)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		bool idle = word_pins(word) == 0 && !has(word, WORD_LOCKED) &&
+			    !has(word, WORD_FROZEN) && !has(word, WORD_POISONED);
+
+		expect_eq(word_freeze(word, word ^ WORD_DIRTY, &next) == 0, idle);
+		if (idle)
+			expect_eq(next, word | WORD_FROZEN);
+		expect(word_freeze(word, word ^ WORD_ALLOCATED, &next) != 0);
+		expect(word_freeze(word, word_with_owner(word, 77), &next) != 0);
+	}
+}
