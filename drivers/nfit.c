@@ -7,6 +7,12 @@
 
 static const char wrong_length[] = "a structure of another length than its type has";
 
+static void complain(const struct nfit_visitor *visitor, size_t offset, const char *what)
+{
+	if (visitor->fault)
+		visitor->fault(visitor->context, offset, what);
+}
+
 /*
  * Each parses one structure of `length` bytes, the header included, and returns NULL or what is
  * wrong with it.
@@ -21,7 +27,8 @@ static const char *parse_range(const struct nfit_visitor *visitor, const uint8_t
 	memcpy(&range, bytes, length);
 	if ((range.flags & NFIT_RANGE_COOKIE_VALID) && length != sizeof(range))
 		return "a range that ends before its cookie";
-	visitor->range(visitor->context, &range);
+	if (visitor->range)
+		visitor->range(visitor->context, &range);
 	return NULL;
 }
 
@@ -33,7 +40,8 @@ static const char *parse_mapping(const struct nfit_visitor *visitor, const uint8
 	if (length != sizeof(mapping))
 		return wrong_length;
 	memcpy(&mapping, bytes, sizeof(mapping));
-	visitor->mapping(visitor->context, &mapping);
+	if (visitor->mapping)
+		visitor->mapping(visitor->context, &mapping);
 	return NULL;
 }
 
@@ -56,7 +64,8 @@ static const char *parse_interleave(const struct nfit_visitor *visitor, const ui
 	interleave.lines = header.lines;
 	interleave.line_bytes = header.line_bytes;
 	interleave.line_offsets = bytes + sizeof(header);
-	visitor->interleave(visitor->context, &interleave);
+	if (visitor->interleave)
+		visitor->interleave(visitor->context, &interleave);
 	return NULL;
 }
 
@@ -70,7 +79,8 @@ static const char *parse_control(const struct nfit_visitor *visitor, const uint8
 	memcpy(&control, bytes, length);
 	if (control.windows != 0 && length != sizeof(control))
 		return "a control region that ends before its windows";
-	visitor->control(visitor->context, &control);
+	if (visitor->control)
+		visitor->control(visitor->context, &control);
 	return NULL;
 }
 
@@ -90,7 +100,8 @@ static const char *parse_flush(const struct nfit_visitor *visitor, const uint8_t
 	flush.handle = header.handle;
 	flush.hints = header.hints;
 	flush.addresses = bytes + sizeof(header);
-	visitor->flush(visitor->context, &flush);
+	if (visitor->flush)
+		visitor->flush(visitor->context, &flush);
 	return NULL;
 }
 
@@ -112,7 +123,8 @@ static const char *parse_capabilities(const struct nfit_visitor *visitor, const 
 		domain = PERSISTENCE_CPU_CACHE;
 	else if (capabilities & NFIT_MEMORY_CONTROLLER_FLUSHED)
 		domain = PERSISTENCE_MEMORY_CONTROLLER;
-	visitor->capabilities(visitor->context, domain);
+	if (visitor->capabilities)
+		visitor->capabilities(visitor->context, domain);
 	return NULL;
 }
 
@@ -133,7 +145,8 @@ static const char *parse_structure(const struct nfit_visitor *visitor, size_t of
 	case NFIT_TYPE_CAPABILITIES:
 		return parse_capabilities(visitor, bytes, structure.length);
 	default:
-		visitor->other(visitor->context, offset, structure.type);
+		if (visitor->other)
+			visitor->other(visitor->context, offset, structure.type);
 		return NULL;
 	}
 }
@@ -151,22 +164,21 @@ int nfit_parse(const void *table, size_t length, const struct nfit_visitor *visi
 	while (length - offset >= sizeof(structure)) {
 		memcpy(&structure, bytes + offset, sizeof(structure));
 		if (structure.length < sizeof(structure)) {
-			visitor->fault(visitor->context, offset,
-				       "a structure without length; the rest is not read");
+			complain(visitor, offset,
+				 "a structure without length; the rest is not read");
 			return 0;
 		}
 		if (structure.length > length - offset) {
-			visitor->fault(visitor->context, offset,
-				       "a structure past the table's end");
+			complain(visitor, offset, "a structure past the table's end");
 			return 0;
 		}
 		what = parse_structure(visitor, offset, bytes + offset, structure);
 		if (what)
-			visitor->fault(visitor->context, offset, what);
+			complain(visitor, offset, what);
 		offset += structure.length;
 	}
 	if (offset < length)
-		visitor->fault(visitor->context, offset, "bytes after the last structure");
+		complain(visitor, offset, "bytes after the last structure");
 	return 0;
 }
 

@@ -28,7 +28,7 @@ struct nfit_flush {
 	const uint8_t *addresses; /* in the table: nfit_flush_address() reads it */
 };
 
-/* What parsing calls; all are to be there. */
+/* What parsing calls; NULL where it is not wanted. */
 struct nfit_visitor {
 	void (*range)(void *context, const struct nfit_range *);
 	void (*mapping)(void *context, const struct nfit_mapping *);

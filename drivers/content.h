@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Recognises by their signatures the formats that somebody may have put on persistent memory, so
+ * that they are not overwritten by mistake. Only reads. A signature is enough: data whose header is
+ * damaged is still data. NULL means that no known format was found, not that nothing is there.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+enum {
+	/* The last signature from the start (btrfs) is within this. */
+	CONTENT_START_BYTES = 68 << 10,
+	CONTENT_END_BYTES = 4096,
+
+	/* Linux begins namespaces at multiples of this. */
+	CONTENT_STEP = 16 << 20,
+	CONTENT_STEPS_MAX = 4096,
+};
+
+/*
+ * "btt", "pfn" (Linux's fsdax), "dax" (devdax), "label-index", "gpt", "mbr", "fat", "exfat",
+ * "ntfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "swap", "lvm2", "luks", "iso9660", or NULL, by
+ * the first and the last bytes of something: CONTENT_START_BYTES and CONTENT_END_BYTES, or all of
+ * it where it is shorter. Either may be absent, with length 0.
+ */
+const char *content_recognise(const void *start, size_t start_length, const void *end,
+			      size_t end_length);
+
+/*
+ * The same for a whole run of memory, which may be divided into namespaces: looks at its start, at
+ * its end and every CONTENT_STEP; beyond CONTENT_STEPS_MAX steps (64 GiB) the steps are wider.
+ */
+const char *content_of(const void *memory, uint64_t length);
