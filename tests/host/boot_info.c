@@ -141,6 +141,40 @@ TEST(boot_info, newer_rsdp_wins)
 	expect_str(info.firmware, "bios");
 }
 
+/* A root pointer that is longer than any known is cut. */
+TEST(boot_info, rsdp_is_36_bytes_at_most)
+{
+	static const uint8_t rsdp[64] = "long";
+
+	begin();
+	add_map(1, 24);
+	add_tag(MULTIBOOT2_ACPI2_RSDP, rsdp, sizeof(rsdp));
+	add_tag(MULTIBOOT2_END, NULL, 0);
+	require(parse() == 0);
+	expect_eq(info.rsdp_copy_bytes, sizeof(info.rsdp_copy));
+}
+
+/* A framebuffer of pixels comes with its colours; another kind need not. */
+TEST(boot_info, pixels_have_colours)
+{
+	struct multiboot2_framebuffer screen = {.type = MULTIBOOT2_RGB};
+	size_t without_colours = offsetof(struct multiboot2_framebuffer, red) - 8;
+
+	begin();
+	add_map(1, 24);
+	add_tag(MULTIBOOT2_FRAMEBUFFER, &screen.start, without_colours);
+	add_tag(MULTIBOOT2_END, NULL, 0);
+	expect_eq(parse(), -EINVAL);
+
+	screen.type = MULTIBOOT2_EGA_TEXT;
+	begin();
+	add_map(1, 24);
+	add_tag(MULTIBOOT2_FRAMEBUFFER, &screen.start, without_colours);
+	add_tag(MULTIBOOT2_END, NULL, 0);
+	expect_eq(parse(), 0);
+	expect_eq(info.framebuffer.type, FRAMEBUFFER_TEXT);
+}
+
 /* A loader may append fields to the map's entries: their size is what it says. */
 TEST(boot_info, map_entries_have_the_size_stated)
 {
@@ -154,8 +188,10 @@ TEST(boot_info, map_entries_have_the_size_stated)
 	begin();
 	add_map(3, 24);
 	add_tag(MULTIBOOT2_END, NULL, 0);
-	image[sizeof(struct multiboot2_header) + sizeof(struct multiboot2_tag)] = 0;
-	expect_eq(parse(), -EINVAL);
+	for (uint8_t size = 0; size < sizeof(struct multiboot2_memory); size++) {
+		image[sizeof(struct multiboot2_header) + sizeof(struct multiboot2_tag)] = size;
+		expect_eq(parse(), -EINVAL);
+	}
 }
 
 /* A map with more entries than there is room for is cut, and the count says so. */
@@ -284,6 +320,13 @@ TEST(boot_info, pvh_is_read)
 	expect_eq(info.nr_map, 2);
 	expect_eq(info.map[1].start.addr, 0xf0000);
 	expect_eq(info.map[1].type, MEMORY_TYPE_RESERVED);
+}
+
+/* What is not PVH's information is refused. */
+TEST(boot_info, pvh_has_a_magic_number)
+{
+	setup_pvh()->magic++;
+	expect_eq(parse_pvh(), -EINVAL);
 }
 
 /* Version 0 has no memory map, and a machine without one cannot be used. */
