@@ -9,9 +9,11 @@
 /* The boot page tables show at least this much. */
 #define LIMIT (1UL << 32)
 
+/* For page tables after the close. */
+enum { RESERVE_FRAMES = 64 };
+
 static struct early_run run;
 static pfn_t lowest; /* of the frames handed out */
-static bool is_open;
 
 static uint64_t range_start(const struct memory_range *range)
 {
@@ -115,7 +117,6 @@ void early_memory_init(const struct memory_range *map, size_t nr, const struct m
 	if (pfn_eq(run.start, run.end))
 		host_panic("the memory map has no free RAM between the kernel and 4 GiB");
 	lowest = run.end;
-	is_open = true;
 }
 
 struct early_run early_memory_run(void)
@@ -123,20 +124,16 @@ struct early_run early_memory_run(void)
 	return run;
 }
 
-bool early_memory_is_open(void)
+size_t early_memory_left(void)
 {
-	return is_open;
+	return pfn_distance(run.start, lowest) << PAGE_SHIFT;
 }
 
 phys_t early_alloc_phys(size_t bytes)
 {
-	uint64_t left = pfn_distance(run.start, lowest) << PAGE_SHIFT;
-
-	if (!is_open)
-		host_panic("early memory is closed");
-	if (bytes > left)
-		host_panic("%zu bytes of early memory are wanted, %llu are left", bytes,
-			   (unsigned long long)left);
+	if (bytes > early_memory_left())
+		host_panic("%zu bytes of early memory are wanted, %zu are left", bytes,
+			   early_memory_left());
 	lowest = pfn(lowest.n - (align_up(bytes, PAGE_SIZE) >> PAGE_SHIFT));
 	return pfn_to_phys(lowest);
 }
@@ -151,10 +148,7 @@ void *early_alloc(size_t bytes)
 
 struct early_run early_memory_close(void)
 {
-	struct early_run taken = {pfn_area(lowest), run.end};
-
-	if (pfn_before(taken.start, run.start))
-		taken.start = run.start;
-	is_open = false;
-	return taken;
+	if (pfn_distance(run.start, lowest) > RESERVE_FRAMES + PAGES_PER_AREA)
+		run.start = pfn_area(pfn(lowest.n - RESERVE_FRAMES));
+	return run;
 }

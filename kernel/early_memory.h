@@ -28,15 +28,14 @@ struct early_run early_run_find(const struct memory_range *map, size_t nr,
 void early_memory_init(const struct memory_range *map, size_t nr, const struct memory_range *avoid,
 		       size_t nr_avoid);
 
-/* The whole run, handed out or not. */
+/* All of it, handed out or not. */
 struct early_run early_memory_run(void);
 
-/* From early_memory_init() to early_memory_close(). */
-bool early_memory_is_open(void);
+/* Bytes that are not handed out. */
+size_t early_memory_left(void);
 
 /*
- * Whole frames for `bytes`, with whatever contents they have. Panics when the run is used up, and
- * after the close.
+ * Whole frames for `bytes`, with whatever contents they have. Panics when less is left.
  */
 phys_t early_alloc_phys(size_t bytes);
 
@@ -44,7 +43,7 @@ phys_t early_alloc_phys(size_t bytes);
 void *early_alloc(size_t bytes);
 
 /*
- * No more of this. Says which frames were taken: their start is rounded down to a whole area as
- * far as the run allows, so that what is left has an even end.
+ * Gives up what was not handed out, but for a reserve of page tables and what it takes to begin
+ * with a whole area. Says which frames stay taken; the rest of the run is free for others.
  */
 struct early_run early_memory_close(void);

@@ -42,6 +42,9 @@ void *heap_extend(ptrdiff_t bytes)
 	if (bytes < 0 ? (uintptr_t)-bytes > used_end - HEAP
 		      : (uintptr_t)bytes > HEAP + HEAP_SIZE - used_end)
 		return NULL;
+	/* An area is not given back, so it is not taken for a request that cannot be met. */
+	if (used_end + (uintptr_t)bytes > mapped_end + (frames_free(MEMORY_DRAM) << PAGE_SHIFT))
+		return NULL;
 	while (mapped_end < used_end + (uintptr_t)bytes)
 		if (!add_area())
 			return NULL;

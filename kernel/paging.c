@@ -76,7 +76,7 @@ static uint64_t new_table_entry(void)
 	phys_t start;
 	pfn_t frame;
 
-	if (early_memory_is_open()) {
+	if (early_memory_left() > 0) {
 		start = early_alloc_phys(PAGE_SIZE);
 	} else {
 		if (frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame))

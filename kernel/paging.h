@@ -4,7 +4,7 @@
  *
  * Every mapping is one of the kinds below, and none of them is both writable and executable. The
  * largest pages that alignment and CPU allow are used. Page tables come from early memory while
- * that is open, then from the frame allocator.
+ * there is some left, then from the frame allocator.
  *
  * One CPU changes mappings, and no interrupt handler does. Errors are negative errno values.
  */

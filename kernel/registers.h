@@ -16,6 +16,7 @@
 #define CR4_SMAP               (1UL << 21)
 
 #define RFLAGS_TRAP            (1UL << 8)
+#define RFLAGS_INTERRUPTS      (1UL << 9)
 #define RFLAGS_DIRECTION       (1UL << 10)
 #define RFLAGS_ALIGNMENT_CHECK (1UL << 18)
 
