@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/pmem_disk.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mm/host.h"
+#include "mm/persist.h"
+
+/*
+ * Copies as much as lies in one page of the disk, pinned meanwhile since that is what tells poison.
+ * Returns how much it was, or -EIO.
+ */
+static long transfer_in_page(enum block_operation operation, phys_t disk, phys_t memory,
+			     size_t length)
+{
+	struct page *page = page_pin(phys_to_pfn(disk));
+	size_t rest;
+
+	if (!page)
+		return -EIO;
+	rest = page_size(page) - disk.addr % page_size(page);
+	if (length > rest)
+		length = rest;
+	if (operation == BLOCK_WRITE)
+		persist_copy(host_virt(disk), host_virt(memory), length);
+	else
+		memcpy(host_virt(memory), host_virt(disk), length);
+	page_unpin(page);
+	return (long)length;
+}
+
+static int transfer(enum block_operation operation, phys_t disk, const struct segment *segment)
+{
+	for (size_t moved = 0; moved < segment->length;) {
+		long length =
+			transfer_in_page(operation, phys_add(disk, moved),
+					 phys_add(segment->start, moved), segment->length - moved);
+
+		if (length < 0)
+			return (int)length;
+		moved += (size_t)length;
+	}
+	return 0;
+}
+
+static int pmem_disk_submit(struct block_device *device, struct block_request *request)
+{
+	const struct pmem_disk *disk = (struct pmem_disk *)device;
+	phys_t at = phys_add(disk->memory.start, request->sector * SECTOR_SIZE);
+	int error = 0;
+
+	for (size_t i = 0; i < request->nr_segments; i++)
+		if (segments_overlap(request->segments[i], disk->memory))
+			return -EINVAL;
+	for (size_t i = 0; i < request->nr_segments && !error; i++) {
+		error = transfer(request->operation, at, &request->segments[i]);
+		at = phys_add(at, request->segments[i].length);
+	}
+	if (request->operation == BLOCK_FLUSH || (request->flags & BLOCK_FUA))
+		persist_fence();
+	return error;
+}
+
+static const struct block_ops pmem_disk_ops = {.submit = pmem_disk_submit};
+
+int pmem_disk_create(struct pmem_disk *disk, const char *name, pfn_t start, pfn_t end)
+{
+	const struct region *region = pfn_to_region(start);
+
+	if (!region || region->kind != MEMORY_PERSISTENT || !pfn_before(start, end) ||
+	    pfn_before(region->end, end))
+		return -EINVAL;
+	*disk = (struct pmem_disk){
+		.device =
+			{
+				.name = name,
+				.ops = &pmem_disk_ops,
+				.sectors = (pfn_distance(start, end) << PAGE_SHIFT) / SECTOR_SIZE,
+				.read_only = !region->writable,
+				.block_size = SECTOR_SIZE,
+				.dma_alignment = 1,
+				.max_segments = BLOCK_SEGMENTS_MAX,
+				.max_bytes = AREA_SIZE,
+			},
+		.memory = {pfn_to_phys(start), pfn_distance(start, end) << PAGE_SHIFT},
+	};
+	return block_device_init(&disk->device);
+}
