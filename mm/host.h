@@ -13,7 +13,7 @@
 /*
  * Where the CPU sees a managed byte of physical memory. Valid for every byte of every region from
  * the moment the page map is initialised; read-only where the region is not writable, and then a
- * store faults.
+ * store faults. Linear: what is adjacent in physical memory is adjacent here.
  */
 void *host_virt(phys_t address);
 
