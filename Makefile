@@ -26,13 +26,14 @@ KERNEL_SOURCES := $(wildcard boot/*.[cS] kernel/*.[cS] mm/*.c drivers/*.c tests/
 KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/kernel/%.o)
 
 # No vector registers, since nothing saves them; no red zone, since interrupts would overwrite it.
-KERNEL_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -mgeneral-regs-only -mcmodel=kernel -mno-red-zone -fno-pic -fno-pie \
-	-fno-stack-protector -fcf-protection=none -fno-omit-frame-pointer \
+KERNEL_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
+	-fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
-# The compiler's own headers (stdint.h, stdatomic.h, ...) come before newlib's of the same names. The
-# compiler is asked when a recipe runs, since there may be none before tools/setup has run.
-KERNEL_INCLUDES = -nostdinc -isystem "$$($(CC) -print-file-name=include)" \
-	-isystem $(NEWLIB)/x86_64-elf/include
+
+# newlib's headers come before the compiler's own, for newlib's inttypes.h wants newlib's stdint.h. The
+# compiler is asked for its place when a recipe runs, since there may be none before tools/setup has run.
+KERNEL_INCLUDES = -nostdinc -isystem $(NEWLIB)/x86_64-elf/include \
+	-isystem "$$($(CC) -print-file-name=include)"
 
 KERNEL_LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack \
 	--gc-sections --build-id=none --fatal-warnings
@@ -41,7 +42,7 @@ kernel: $(KERNEL) ## build/bifold.elf (the default)
 
 # The kernel holds a table of its own functions for backtraces. A first link with an empty table says
 # where they are; the second must not have moved them.
-LINKED := $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld
+LINKED := $(KERNEL_OBJECTS) $(NEWLIB_LIBC) linker.ld $(BUILD)/sources
 
 $(KERNEL): $(BUILD)/symbols-all.S.o $(LINKED)
 	$(call step,LD,$@)
@@ -115,9 +116,9 @@ host: $(BUILD)/host-gcc/bifold-tests $(BUILD)/host-clang/bifold-tests ## the hos
 
 # $(1) is the compiler.
 define HOST_RULES
-$(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o)
+$(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o) $(BUILD)/sources
 	$$(call step,LD,$$@)
-	$$(Q)$(1) $$(HOST_FLAGS) -o $$@ $$^
+	$$(Q)$(1) $$(HOST_FLAGS) -o $$@ $$(filter %.o,$$^)
 
 $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 	$$(call step,CC,$$@)
@@ -126,6 +127,12 @@ $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 endef
 $(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
 
+# Changes when a source comes or goes: what was linked with one that is gone must be linked again.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) | cmp -s - $@ || \
+		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) >$@
+
 -include $(KERNEL_OBJECTS:.o=.d)
 -include $(foreach compiler,gcc clang,$(HOST_SOURCES:%=$(BUILD)/host-$(compiler)/%.d))
 
@@ -133,8 +140,9 @@ $(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
 
 # The first step of a newcomer's first command: nothing before it may need a compiler.
 SETUP = @tools/setup
-# The rest needs what setup installed, so a new make looks at the tree again.
-AGAIN = @+$(MAKE) --no-print-directory
+# The rest needs what setup installed, so a new make looks at the tree again; on all CPUs, unless the
+# caller said how many.
+AGAIN = @+$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 run: ## boot the image in QEMU with two NVDIMMs and show the report
 	$(SETUP)
@@ -172,4 +180,4 @@ show-host-flags:
 	@echo $(COMMON_FLAGS)
 
 .PHONY: kernel iso host run test check format setup clean distclean help
-.PHONY: show-kernel-flags show-host-flags
+.PHONY: show-kernel-flags show-host-flags FORCE
