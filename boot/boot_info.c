@@ -15,7 +15,7 @@ enum { MULTIBOOT2_BYTES_MAX = 1 << 20 };
 /* What the boot page tables map at its own address, on every CPU (boot/entry.S). */
 static const uint64_t identity_end = 1ULL << 32;
 
-static const void *boot_memory(phys_t start, size_t bytes)
+const void *boot_memory(phys_t start, size_t bytes)
 {
 	if (start.addr == 0 || start.addr > identity_end || bytes > identity_end - start.addr)
 		return NULL;

@@ -33,3 +33,9 @@ int boot_info_read(uint32_t magic, uint32_t info, struct boot_info *) must_check
 
 /* For the parsers: one more entry of the map. */
 void boot_info_add_memory(struct boot_info *, uint64_t start, uint64_t length, uint32_t type);
+
+/*
+ * Physical memory through the boot page tables: the first 4 GiB, until paging_init(). NULL: not all
+ * of it is within that.
+ */
+const void *boot_memory(phys_t start, size_t bytes);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The composition root: what happens from the boot loader to the verdict. */
 #include "boot/boot_info.h"
+#include "drivers/acpi.h"
+#include "drivers/inventory.h"
+#include "drivers/inventory_print.h"
+#include "drivers/permission.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/early_memory.h"
 #include "kernel/fatal.h"
 #include "kernel/fwcfg.h"
 #include "kernel/heap.h"
+#include "kernel/layout.h"
 #include "kernel/options.h"
 #include "kernel/paging.h"
 #include "kernel/power.h"
@@ -18,6 +23,7 @@
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/persist.h"
 #include "tests/harness/run.h"
 
 #include <errno.h>
@@ -25,7 +31,21 @@
 
 static struct boot_info boot;
 static struct options options;
-static struct region regions[1];
+static struct acpi_tables acpi;
+static struct inventory inventory;
+
+/* Memory that is in use from the start: low memory, the image, and the tables of the firmware. */
+enum { USED_MAX = ACPI_TABLES_MAX + 4 };
+static struct memory_range used[USED_MAX];
+static size_t nr_used;
+
+/* Below it are the BIOS's own data, and what application processors start from. */
+#define LOW_MEMORY_END (1UL << 20)
+
+static void use(phys_t start, uint64_t length)
+{
+	used[nr_used++] = (struct memory_range){.start = start, .length = length};
+}
 
 /* QEMU's options win over those of the boot loader. */
 static void read_options(void)
@@ -44,6 +64,32 @@ static void read_options(void)
 					   "than 2048 characters");
 }
 
+static void find_tables(const void *(*map)(phys_t, size_t))
+{
+	const struct acpi_sources sources = {
+		.option = phys(options.rsdp),
+		.loader = boot.rsdp,
+		.loader_copy = boot.rsdp_copy_bytes ? boot.rsdp_copy : NULL,
+		.loader_copy_bytes = boot.rsdp_copy_bytes,
+		.search = true,
+		.map = map,
+	};
+
+	/* Without tables there is still DRAM to test; the report says what was wrong with them. */
+	(void)!acpi_find(&sources, &acpi);
+}
+
+/* Tables usually lie in memory that firmware reserved, but nothing makes it do so. */
+static void note_used_memory(void)
+{
+	use(phys(0), LOW_MEMORY_END);
+	use(phys((uint64_t)kernel_start - KERNEL_BASE), (uint64_t)(kernel_end - kernel_start));
+	use(acpi.rsdp, PAGE_SIZE);
+	use(acpi.root.address, acpi.root.length);
+	for (size_t i = 0; i < acpi.nr; i++)
+		use(acpi.table[i].address, acpi.table[i].length);
+}
+
 /* The screen shows the same as the serial port, from its first line on. */
 static void start_screen(void)
 {
@@ -54,42 +100,120 @@ static void start_screen(void)
 		console_add_screen(&boot.framebuffer, mapped);
 }
 
-/*
- * Describes the run of early memory as the one region. Its upper end holds the descriptors
- * themselves, whose size is known only for the whole.
- */
-static void start_memory(void)
+/* Joins what the firmware says into regions. */
+static void take_inventory(void)
 {
-	struct early_run run = early_memory_run();
-	size_t bytes;
-	void *metadata, *allocator;
+	const struct inventory_sources sources = {
+		.nfit = acpi_table(&acpi, "NFIT"),
+		.srat = acpi_table(&acpi, "SRAT"),
+		.madt = acpi_table(&acpi, "APIC"),
+		.mcfg = acpi_table(&acpi, "MCFG"),
+		.hpet = acpi_table(&acpi, "HPET"),
+		.map = boot.map,
+		.nr_map = boot.nr_map,
+		.used = used,
+		.nr_used = nr_used,
+		.physical_bits = cpu_features()->physical_bits,
+	};
+	size_t bytes = inventory_size(&sources);
 
-	regions[0] = (struct region){
-		.start = run.start, .end = run.end, .kind = MEMORY_DRAM, .name = "dram0"};
-	bytes = page_map_size(regions, 1);
-	metadata = early_alloc(bytes);
-	if (page_map_init(regions, 1, metadata))
-		host_panic("the regions are broken");
-	allocator = early_alloc(frame_alloc_size());
-
-	regions[0].end = early_memory_close().start;
-	memset(metadata, 0, bytes);
-	if (page_map_init(regions, 1, metadata))
-		host_panic("the regions are broken");
-	frame_alloc_init(allocator);
+	if (options.rsdp && !acpi.source)
+		options_complain(&options, "rsdp=%#llx: no ACPI tables are found from there",
+				 (unsigned long long)options.rsdp);
+	if (inventory_build(&sources, early_alloc(bytes), bytes, &inventory))
+		host_panic("the inventory does not fit into %zu bytes", bytes);
 }
 
+/* Persistent memory can be read from here on, and written only after permit_writes(). */
+static void map_regions(void)
+{
+	for (size_t i = 0; i < inventory.nr_regions; i++) {
+		const struct region *region = &inventory.regions[i];
+		bool dram = region->kind == MEMORY_DRAM;
+		int error = paging_map_direct(region->start, region->end,
+					      dram ? MAPPING_WRITE : MAPPING_READ);
+
+		if (error)
+			host_panic("%s, %llu MiB, cannot be mapped: error %d", region->name,
+				   (unsigned long long)(region_bytes(region) >> 20), error);
+	}
+}
+
+static void complain(void *context, const char *text)
+{
+	options_complain(context, "%s", text);
+}
+
+/* What write= names becomes writable, and nothing else. */
+static void permit_writes(void)
+{
+	inventory_read_contents(&inventory);
+	inventory_permit(&inventory, options.write, &(struct complaints){complain, &options});
+	for (size_t i = 0; i < inventory.nr_regions; i++) {
+		const struct region *region = &inventory.regions[i];
+		uintptr_t virt = (uintptr_t)host_virt(pfn_to_phys(region->start));
+
+		if (region->kind == MEMORY_PERSISTENT && region->writable &&
+		    paging_protect(virt, region_bytes(region), MAPPING_WRITE))
+			host_panic("%s cannot be made writable", region->name);
+	}
+}
+
+/*
+ * Page descriptors for all regions, and the allocator on them. Both lie in early memory, whose own
+ * frames are then taken out of the regions: at a boundary of areas, so that the map needs no more
+ * than was set aside for it.
+ */
+static void describe_memory(void)
+{
+	size_t bytes = page_map_size(inventory.regions, inventory.nr_regions);
+	size_t room = bytes + INVENTORY_TAKES_MAX * PAGE_SIZE;
+	void *metadata = early_alloc(room);
+	void *allocator = early_alloc(frame_alloc_size(inventory.regions, inventory.nr_regions) +
+				      INVENTORY_TAKES_MAX * PAGE_SIZE);
+	struct early_run run = early_memory_close();
+
+	if (inventory_take(&inventory, run.start, run.end) ||
+	    page_map_size(inventory.regions, inventory.nr_regions) > room ||
+	    page_map_init(inventory.regions, inventory.nr_regions, metadata))
+		host_panic("the regions cannot be described");
+	frame_alloc_init(allocator);
+	inventory_publish(&inventory);
+}
+
+static void print_metadata(void)
+{
+	struct page_map_usage usage;
+
+	page_map_usage(&usage);
+	console_line("# metadata directory=%zu areas=%zu tables=%zu spare-tables=%zu allocator=%zu "
+		     "page-tables=%zu heap=%zu units=bytes medium=dram",
+		     usage.directory_bytes, usage.area_bytes, usage.table_bytes,
+		     usage.spare_table_bytes, frame_alloc_bytes(), paging_bytes(), heap_bytes());
+	console_line("# areas all=%llu split=%llu ragged=%llu", (unsigned long long)usage.areas,
+		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
+}
+
+/* What was found, at the head of the report. */
 static void describe(void)
 {
-	console_line("# boot loader=%s firmware=%s map=%zu", boot.loader, boot.firmware,
-		     boot.nr_map);
-	console_line("# clock source=%s hz=%llu", time_source_name(time_source()),
-		     (unsigned long long)time_tsc_hz());
+	const struct cpu_features *cpu = cpu_features();
+
 	for (size_t i = 0; options.help && options_help(i); i++)
 		console_line("# %s", options_help(i));
+	console_line("# boot loader=%s firmware=%s map-dropped=%zu", boot.loader, boot.firmware,
+		     boot.map_dropped);
+	console_line("# cpu vendor=%s physical-bits=%u 1gib-pages=%s flush=%s clock=%s tsc-hz=%llu",
+		     cpu->vendor, cpu->physical_bits, cpu->pages_1gib ? "yes" : "no",
+		     flush_instruction_name(persist_instruction()), time_source_name(time_source()),
+		     (unsigned long long)time_tsc_hz());
+	memory_map_print(boot.map, boot.nr_map, host_print);
+	acpi_print(&acpi, host_print);
+	inventory_print(&inventory, host_print);
+	print_metadata();
 }
 
-static enum run_result run(void)
+static enum run_result run_suites(void)
 {
 	enum verdict verdict = run_tests(&(struct test_run){
 		.tests = options.tests,
@@ -118,17 +242,27 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	console_init(); /* from here on there are lines */
 	traps_init();   /* ... and crashes are reported */
 	cpu_init();     /* features; no page is executable that says it is not */
+	persist_init();
 	if (boot_info_read(magic, information, &boot) != 0)
 		host_panic("there is no usable boot information");
 	read_options();
 	fatal_set_exit(options.exit);
-	early_memory_init(boot.map, boot.nr_map, NULL, 0);
-	paging_init(); /* the final page tables; what was at its physical address is gone */
+
+	find_tables(boot_memory); /* where they lie, so that nothing overwrites them */
+	note_used_memory();
+	early_memory_init(boot.map, boot.nr_map, used, nr_used);
+	paging_init();             /* the final page tables; the identity map is gone */
+	find_tables(map_firmware); /* ... so they are read through windows from now on */
 	time_init();
 	watchdog_init(); /* interrupts are on */
 	start_screen();
-	start_memory(); /* page descriptors and the frame allocator */
-	heap_init();    /* malloc */
+
+	take_inventory();  /* firmware tables -> NVDIMMs and regions */
+	map_regions();     /* ... all persistent memory read-only */
+	permit_writes();   /* ... but for what the user permits */
+	describe_memory(); /* regions -> page descriptors, and the frame allocator */
+	heap_init();       /* malloc */
+
 	fatal_set_report(run_abort);
-	power_exit(options.exit, run());
+	power_exit(options.exit, run_suites()); /* suites -> verdicts -> report */
 }

@@ -335,23 +335,18 @@ uint64_t frames_free(enum memory_kind kind)
 	return frames;
 }
 
-static size_t state_bytes(void)
+size_t frame_alloc_size(const struct region *regions, size_t nr)
 {
-	size_t bytes = page_map.nr_regions * sizeof(struct zone);
+	size_t bytes = nr * sizeof(struct zone);
 
-	for (size_t i = 0; i < page_map.nr_regions; i++)
-		bytes += 2 * words_for(areas_of(&page_map.regions[i])) * sizeof(uint64_t);
-	return bytes;
-}
-
-size_t frame_alloc_size(void)
-{
-	return align_up(state_bytes(), PAGE_SIZE);
+	for (size_t i = 0; i < nr; i++)
+		bytes += 2 * words_for(areas_of(&regions[i])) * sizeof(uint64_t);
+	return align_up(bytes, PAGE_SIZE);
 }
 
 size_t frame_alloc_bytes(void)
 {
-	return frame_alloc_size();
+	return frame_alloc_size(page_map.regions, page_map.nr_regions);
 }
 
 /* More memory for tables, when the pool asks. */

@@ -17,10 +17,12 @@
 /* No preference. With a node given, another one is taken only when that node has none left. */
 #define NODE_ANY UINT32_MAX
 
-/* Bytes of state that frame_alloc_init() needs; page_map_init() came first. */
-size_t frame_alloc_size(void);
+/* Bytes of state that frame_alloc_init() needs for these regions. */
+size_t frame_alloc_size(const struct region *regions, size_t nr);
 
-/* `state` is PAGE_SIZE aligned, zeroed, frame_alloc_size() long, and the allocator's from now on.
+/*
+ * Begins with all memory of the page map. `state` is PAGE_SIZE aligned, zeroed, frame_alloc_size()
+ * long, and the allocator's from now on.
  */
 void frame_alloc_init(void *state);
 

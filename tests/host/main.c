@@ -52,7 +52,7 @@ static void start_memory(void)
 
 	if (page_map_init(regions, nr, machine_metadata(page_map_size(regions, nr))) != 0)
 		host_panic("page_map_init() refused the simulated machine");
-	frame_alloc_init(machine_metadata(frame_alloc_size()));
+	frame_alloc_init(machine_metadata(frame_alloc_size(regions, nr)));
 }
 
 /* The words of the command line as the kernel gets them: one text. */
