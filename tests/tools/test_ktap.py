@@ -3,7 +3,7 @@
 
 import unittest
 
-from canned import ALL_SKIPPED, CRASHED, FAILED, GOOD, edited, without
+from canned import ALL_SKIPPED, CRASHED, EMPTY, FAILED, GOOD, edited, without
 from bifold import ktap
 
 
@@ -56,6 +56,17 @@ class GoodReports(unittest.TestCase):
     def test_a_bail_out_before_any_test_is_a_failed_run(self):
         report = parse("BIFOLD-TEST-START 1\nKTAP version 1\n1..2\nBail out! no memory\n")
         self.assertEqual((report.bail_out, report.verdict()), ("no memory", "failed"))
+
+    def test_nothing_but_the_options_is_no_verdict(self):
+        self.assertIsNone(parse(EMPTY).verdict())
+        start, rest = GOOD.index("  KTAP version 1\n  # Subtest: page"), GOOD.index("# Totals")
+        self.assertIsNone(parse(GOOD[:start] + GOOD[rest:]).verdict())
+
+    def test_lines_are_kept_without_their_frame(self):
+        lines = parse(CRASHED).lines
+        self.assertIn("seed=7", lines)
+        self.assertIn("ok 1 understood", lines)
+        self.assertEqual(lines[-2:], ["BUG: page fault, write to 0x0", "Bail out! page fault"])
 
 
 # Name of the case, the broken log, and what the violation must say.
@@ -116,6 +127,18 @@ BROKEN = [
      "cannot be skipped"),
     ("skip_without_reason", edited("# SKIP no area is free", "# SKIP"), "without a reason"),
     ("name_in_capitals", GOOD.replace("splits", "Splits"), "a name outside"),
+    ("name_in_capitals_on_a_result", edited("ok 2 page", "ok 2 Page"), "a name outside"),
+    ("name_in_capitals_of_a_measurement", edited("splits.latency", "splits.Latency"),
+     "a name outside"),
+    ("measured_twice",
+     edited("  # R name=page.splits result=pass",
+            "  # R name=page.splits.latency result=pass value=1 units=ns\n"
+            "  # R name=page.splits result=pass"), "is taken already"),
+    ("subtest_without_results",
+     edited("  # Subtest: page", "  # Subtest: none\n  1..0\nok 2 none\n  KTAP version 1\n"
+            "  # Subtest: page"), "none: a subtest without results"),
+    ("r_line_of_a_parent", edited("ok 2 page", "# R name=page result=pass\nok 2 page"),
+     "a '# R' line without a result of its own"),
     ("same_name_twice", edited("ok 2 collapses # SKIP no area is free", "ok 2 splits")
      .replace("page.collapses result=skip", "page.splits result=pass"), "is taken already"),
     ("names_that_collide", GOOD.replace("collapses", "a.b").replace("splits", "a-b"),
@@ -144,7 +167,15 @@ BROKEN = [
 
 
 class BrokenReports(unittest.TestCase):
-    """One test for each row of BROKEN."""
+    """One test for each row of BROKEN, and:"""
+
+    def test_a_violation_names_its_line(self):
+        self.assertEqual(parse(edited("# seed=7", "oops")).violations,
+                         ["line 5: not a line of a report: 'oops'"])
+
+    def test_a_report_cut_off_between_lines_has_no_other_fault(self):
+        self.assertEqual(parse(without("BIFOLD-TEST-END 1")).violations,
+                         ["no line 'BIFOLD-TEST-END 1': the report is cut off"])
 
 
 def _case(log, says):

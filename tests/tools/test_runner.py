@@ -7,6 +7,7 @@ import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
+from unittest import mock
 
 from canned import (ALL_SKIPPED, CRASHED, EMPTY, FAILED, GOOD, MACHINE, ROOT, edited, program,
                     speaking, without)
@@ -65,6 +66,7 @@ class AsDescribed(Runs):
             verdict = runner.run_machine(machine, kernel=self.kernel, logs=logs,
                                          program=speaking(self.folder, log, 35))
             self.assertEqual(bool(verdict.problems), bool(wanted), verdict.problems)
+        self.expect_problem(verdict.problems, "it went on")
 
     def test_log_and_junit_are_written(self):
         self.said(GOOD, 33)
@@ -156,6 +158,21 @@ class Red(Runs):
         self.expect_problem(problems, "page.splits: ")
         self.assertEqual(self.verdict.counts(), (1, 2, 1))
 
+    def test_a_failure_shows_what_the_test_said(self):
+        log = edited("  # R name=page.splits result=fail",
+                     "  # mm/page.c:7: expected 1, found 2\n  # R name=page.splits result=fail",
+                     FAILED)
+        self.expect_problem(self.said(log, 35), "page.splits: mm/page.c:7: expected 1, found 2")
+
+    def test_many_violations_are_counted(self):
+        self.expect_problem(self.said(edited("# seed=7", "oops\n" * 30 + "# seed=7"), 33),
+                            "and 20 more violations")
+
+    def test_endless_output(self):
+        with mock.patch("bifold.process.OUTPUT_LIMIT", 1 << 20):
+            problems = self.run_with(program(self.folder, "exec yes"))
+        self.expect_problem(problems, "and was killed")
+
     def test_a_failure_that_was_expected_and_passed(self):
         self.expect_problem(self.said(GOOD, 33, expect="fail = page.splits"),
                             "expected to fail, found pass")
@@ -176,6 +193,8 @@ class Red(Runs):
     def test_an_expectation_that_nothing_meets(self):
         self.expect_problem(self.said(GOOD, 33, expect="skip-reasons = no cable"),
                             "no test skipped for /no cable/")
+        self.expect_problem(self.said(GOOD, 33, expect="fail = page.x*"),
+                            "no test that failed matches page.x*")
 
     def test_missing_suite(self):
         log = GOOD[:GOOD.index("1..2")] + "1..1\n" + GOOD[GOOD.index("  KTAP"):]

@@ -84,11 +84,8 @@ def _agreement(expect, ended, report, statuses):
         problems.append("empty: the report holds no test")
     elif status and status != reported:
         problems.append(f"the exit status says {status}, the report says {reported}")
-    if status and status != expect.exit:
-        problems.append(f"expected exit = {expect.exit}, the exit status says {status}")
-    if reported and reported != expect.exit:
-        problems.append(f"expected exit = {expect.exit}, the report says {reported}")
-    return problems
+    return problems + [f"expected exit = {expect.exit}, the run {word}"
+                       for word in sorted({status, reported} - {None, expect.exit})]
 
 
 def _bail_out(expect, report):
@@ -151,9 +148,9 @@ def _evidence(leaf):
 def _unused(expect, report):
     """Expectations that nothing met: the description no longer describes."""
     problems = []
-    for word, result in (("skip", "skip"), ("fail", "fail")):
+    for result, word, globs in (("skip", "skipped", expect.skip), ("fail", "failed", expect.fail)):
         names = [leaf.name for leaf in report.leaves if leaf.result == result]
-        problems += [f"no test that did {word} matches {glob}" for glob in getattr(expect, word)
+        problems += [f"no test that {word} matches {glob}" for glob in globs
                      if not any(fnmatchcase(name, glob) for name in names)]
     reasons = [leaf.reason for leaf in report.leaves if leaf.result == "skip"]
     problems += [f"no test skipped for /{pattern}/" for pattern in expect.skip_reasons
