@@ -133,7 +133,7 @@ TEST(libc, printf_knows_all_sizes)
 	expect_format("-9223372036854775808", "%jd", INTMAX_MIN);
 	expect_format("ffffffffffffffff", "%llx", ~0ULL);
 	expect_format("0x00000000deadbeef", "0x%016llx", 0xdeadbeefULL);
-	expect_format("7f -128", "%hhx %hhd", 0x7f, -128);
+	expect_format("7f -128", "%hhx %hhd", (unsigned char)0x7f, (signed char)-128);
 	expect_format("-2147483648 4294967295", "%d %u", INT32_MIN, UINT32_MAX);
 	expect_format("-1 18446744073709551615", "%ld %lu", -1L, ~0UL);
 	expect_format("0x1000", "%p", (void *)0x1000);
