@@ -117,9 +117,11 @@ class Format(Gate):
 
 
 class Binary(Gate):
-    def link(self, instruction, *flags):
-        self.write("a.c", f'void _start(void);\nvoid _start(void)\n{{\n\t__asm__("{instruction}");\n}}\n')
-        subprocess.run(["gcc", "-g", "-nostdlib", "-static", "-o", "a.elf", "a.c", *flags],
+    def link(self, instruction, *flags, function="work"):
+        self.write("a.c", f'void {function}(void);\nvoid {function}(void)\n{{\n'
+                          f'\t__asm__("{instruction}");\n}}\n')
+        subprocess.run(["gcc", "-g", "-nostdlib", "-static", f"-Wl,--entry={function}", "-o", "a.elf",
+                        "a.c", *flags],
                        cwd=self.root, check=True, capture_output=True)
 
     def test_general_registers_and_separate_segments_pass(self):
@@ -131,7 +133,11 @@ class Binary(Gate):
                             "paddb %mm1, %mm2"):
             with self.subTest(instruction):
                 self.link(instruction)
-                self.fails("check-binary", "a.elf", naming="a.c:4: _start: ")
+                self.fails("check-binary", "a.elf", naming="a.c:4: work: ")
+
+    def test_the_test_of_their_absence_may_use_them(self):
+        self.link("movaps %xmm1, %xmm2", function="use_vector_register")
+        self.passes("check-binary", "a.elf")
 
     def test_writable_code_is_found(self):
         self.link("nop", "-Wl,--omagic")
