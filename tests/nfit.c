@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parser of the NFIT: what it hands out, and that no table makes it read what is not there. */
+#include "drivers/nfit.h"
+#include "drivers/acpi_layout.h"
+#include "drivers/interleave_set.h"
+#include "drivers/inventory.h"
+#include "mm/page.h"
+#include "tests/firmware.h"
+#include "tests/tables.h"
+#include "tests/test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT_MAX = 16 };
+
+/* What the parser said, the first few of each. */
+struct seen {
+	size_t ranges, mappings, interleaves, controls, flushes, capabilities, others, faults;
+	struct nfit_range range[KEPT_MAX];
+	struct nfit_mapping mapping[KEPT_MAX];
+	struct nfit_interleave interleave[KEPT_MAX];
+	struct nfit_control control[KEPT_MAX];
+	struct nfit_flush flush[KEPT_MAX];
+	enum persistence_domain domain;
+	uint16_t other_type;
+	size_t fault_offset;
+	const char *fault;
+};
+
+static void see_range(void *context, const struct nfit_range *range)
+{
+	struct seen *seen = context;
+
+	seen->range[seen->ranges++ % KEPT_MAX] = *range;
+}
+
+static void see_mapping(void *context, const struct nfit_mapping *mapping)
+{
+	struct seen *seen = context;
+
+	seen->mapping[seen->mappings++ % KEPT_MAX] = *mapping;
+}
+
+static void see_interleave(void *context, const struct nfit_interleave *interleave)
+{
+	struct seen *seen = context;
+
+	/* Every line is read, for the sanitizers to see. */
+	for (uint32_t line = 0; line < interleave->lines; line++)
+		(void)*(volatile const uint8_t *)(interleave->line_offsets + line * 4 + 3);
+	seen->interleave[seen->interleaves++ % KEPT_MAX] = *interleave;
+}
+
+static void see_control(void *context, const struct nfit_control *control)
+{
+	struct seen *seen = context;
+
+	seen->control[seen->controls++ % KEPT_MAX] = *control;
+}
+
+static void see_flush(void *context, const struct nfit_flush *flush)
+{
+	struct seen *seen = context;
+
+	for (uint16_t hint = 0; hint < flush->hints; hint++)
+		(void)nfit_flush_address(flush, hint);
+	seen->flush[seen->flushes++ % KEPT_MAX] = *flush;
+}
+
+static void see_domain(void *context, enum persistence_domain domain)
+{
+	struct seen *seen = context;
+
+	seen->capabilities++;
+	seen->domain = domain;
+}
+
+static void see_other(void *context, size_t offset, uint16_t type)
+{
+	struct seen *seen = context;
+
+	(void)offset;
+	seen->others++;
+	seen->other_type = type;
+}
+
+static void see_fault(void *context, size_t offset, const char *what)
+{
+	struct seen *seen = context;
+
+	if (seen->faults++ == 0) {
+		seen->fault_offset = offset;
+		seen->fault = what;
+	}
+}
+
+static struct seen seen;
+
+static int parse(const void *bytes, size_t length)
+{
+	const struct nfit_visitor visitor = {see_range,   see_mapping, see_interleave,
+					     see_control, see_flush,   see_domain,
+					     see_other,   see_fault,   .context = &seen};
+
+	memset(&seen, 0, sizeof(seen));
+	return nfit_parse(bytes, length, &visitor);
+}
+
+static void parse_named(const char *name)
+{
+	struct table table = table_named(name);
+
+	require(parse(table.bytes, table.length) == 0);
+}
+
+/* Every field of a good table arrives as it was written. */
+TEST(nfit, fields_arrive)
+{
+	parse_named("q35_1x128M.nfit");
+	expect_eq(seen.faults, 0);
+	require(seen.ranges == 1 && seen.mappings == 1 && seen.controls == 1);
+	expect_eq(seen.range[0].index, 2);
+	expect_eq(seen.range[0].flags, NFIT_RANGE_HOT_ADD_ONLY | NFIT_RANGE_NODE_VALID);
+	expect_eq(nfit_range_type(seen.range[0].guid), NFIT_PERSISTENT);
+	expect_eq(seen.range[0].start, 0x100000000);
+	expect_eq(seen.range[0].length, 128 << 20);
+	expect_eq(seen.range[0].attributes, 0x8008);
+	expect_eq(seen.mapping[0].handle, 1);
+	expect_eq(seen.mapping[0].range, 2);
+	expect_eq(seen.mapping[0].control, 3);
+	expect_eq(seen.mapping[0].size, 128 << 20);
+	expect_eq(seen.mapping[0].ways, 1);
+	expect_eq(seen.mapping[0].flags, 0);
+	expect_eq(seen.control[0].index, 3);
+	expect_eq(seen.control[0].vendor, 0x8086);
+	expect_eq(seen.control[0].device, 1);
+	expect_eq(seen.control[0].serial, 0x123456);
+	expect_eq(seen.control[0].interface_code, 0x301);
+}
+
+/* Tables without a fault in them are parsed without one. */
+TEST(nfit, good_tables_have_no_faults)
+{
+	static const char *const bad[] = {"zero_length_struct.nfit", "struct_past_end.nfit",
+					  "flush_count_overrun.nfit"};
+
+	for (size_t i = 0; table_at(i).bytes; i++) {
+		struct table table = table_at(i);
+		bool is_bad = false;
+
+		if (!table_is_nfit(table))
+			continue;
+		for (size_t j = 0; j < ARRAY_SIZE(bad); j++)
+			is_bad = is_bad || strcmp(table.name, bad[j]) == 0;
+		parse_named(table.name);
+		if ((seen.faults > 0) != is_bad)
+			fail("%s: %zu faults, first: %s", table.name, seen.faults,
+			     seen.fault ? seen.fault : "none");
+	}
+}
+
+/* Ranges are 64 bytes long since ACPI 6.4 and were 56 before; both are understood. */
+TEST(nfit, range_with_and_without_cookie)
+{
+	parse_named("ok_minimal.nfit");
+	expect_eq(seen.ranges, 1);
+	expect_eq(seen.range[0].cookie, 0);
+	parse_named("ok_spa64_cookie_acpi64.nfit");
+	expect_eq(seen.ranges, 1);
+	expect(seen.range[0].flags & NFIT_RANGE_COOKIE_VALID);
+	expect_eq(seen.range[0].length, 128 << 20);
+}
+
+/* A range that says it has a cookie and ends before it is not taken for a range. */
+TEST(nfit, range_that_lacks_its_cookie_is_a_fault)
+{
+	struct firmware nfit;
+
+	nfit_begin(&nfit);
+	nfit_add_range(&nfit, 1, GUID_PERSISTENT, 0x100000000, 0x8000000);
+	nfit.bytes[sizeof(struct nfit_header) + offsetof(struct nfit_range, flags)] =
+		NFIT_RANGE_COOKIE_VALID;
+	require(parse(nfit.bytes, nfit.length) == 0);
+	expect_eq(seen.ranges, 0);
+	expect_eq(seen.faults, 1);
+}
+
+/* A structure without length would be read for ever: parsing ends, and keeps what came before. */
+TEST(nfit, zero_length_ends_the_table)
+{
+	parse_named("zero_length_struct.nfit");
+	expect_eq(seen.ranges, 1);
+	expect_eq(seen.mappings, 0);
+	expect_eq(seen.controls, 0);
+	expect_eq(seen.faults, 1);
+	expect_eq(seen.fault_offset, 96);
+}
+
+/* A structure that ends past the table is rejected, and what came before is kept. */
+TEST(nfit, structure_past_the_end_is_rejected)
+{
+	parse_named("struct_past_end.nfit");
+	expect_eq(seen.ranges, 1);
+	expect_eq(seen.mappings, 1);
+	expect_eq(seen.controls, 1);
+	expect_eq(seen.flushes, 0);
+	expect_eq(seen.faults, 1);
+	expect_eq(seen.fault_offset, 176);
+}
+
+/* Types that are not known are skipped by their length, and what follows is read. */
+TEST(nfit, unknown_type_is_skipped)
+{
+	parse_named("unknown_type_middle.nfit");
+	expect_eq(seen.others, 1);
+	expect_eq(seen.other_type, 0x4242);
+	expect_eq(seen.mappings, 1);
+	expect_eq(seen.controls, 1);
+	expect_eq(seen.faults, 0);
+}
+
+/* Counts within a structure are checked against its length. */
+TEST(nfit, flush_hints_end_with_their_structure)
+{
+	parse_named("flush_count_overrun.nfit");
+	expect_eq(seen.flushes, 0);
+	expect_eq(seen.faults, 1);
+	expect_eq(seen.controls, 1);
+	parse_named("nfit_test0_pmem_only.nfit");
+	expect_eq(seen.flushes, 4);
+	expect_eq(seen.flush[1].handle, 1);
+	expect_eq(seen.flush[1].hints, 8);
+	expect_eq(nfit_flush_address(&seen.flush[1], 0), 0xfe101000);
+	expect_eq(nfit_flush_address(&seen.flush[1], 7), 0xfe101038);
+}
+
+/* An interleave structure without lines, or with more than it holds, is a fault. */
+TEST(nfit, interleave_lines_end_with_their_structure)
+{
+	static const uint32_t line_counts[] = {0, 3, UINT32_MAX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(line_counts); i++) {
+		struct {
+			struct nfit_interleave_header header;
+			uint32_t lines[2];
+		} structure = {
+			{{NFIT_TYPE_INTERLEAVE, sizeof(structure)}, 1, 0, line_counts[i], 64},
+			{0, 1}};
+		struct firmware nfit;
+
+		nfit_begin(&nfit);
+		firmware_add(&nfit, &structure, sizeof(structure));
+		require(parse(nfit.bytes, nfit.length) == 0);
+		expect_eq(seen.interleaves, 0);
+		expect_eq(seen.faults, 1);
+	}
+}
+
+/* Lines of two NVDIMMs that take turns cover the range exactly once. */
+TEST(nfit, interleaved_lines_cover_the_range_once)
+{
+	enum { LINES = 0x10000000 / 4096 };
+	static uint8_t covered[LINES];
+
+	parse_named("ok_2way_interleave_4k.nfit");
+	require(seen.mappings == 2 && seen.interleaves == 2);
+	memset(covered, 0, sizeof(covered));
+	for (size_t i = 0; i < 2; i++) {
+		const struct nfit_mapping *mapping = &seen.mapping[i];
+
+		expect_eq(seen.interleave[i].index, mapping->interleave);
+		for (uint64_t at = 0; at < mapping->size; at += 4096) {
+			uint64_t offset = nfit_range_offset(mapping, &seen.interleave[i], at + 5);
+
+			require(offset < 0x10000000);
+			expect_eq(offset % 4096, 5);
+			covered[offset / 4096]++;
+		}
+	}
+	for (size_t i = 0; i < LINES; i++)
+		require(covered[i] == 1);
+}
+
+/* What is not interleaved lies in a row. */
+TEST(nfit, without_interleave_bytes_lie_in_a_row)
+{
+	const struct nfit_mapping mapping = {.region_offset = 0x1000, .ways = 1};
+
+	expect_eq(nfit_range_offset(&mapping, NULL, 0x234), 0x1234);
+}
+
+/* The persistence domain is that of the capabilities up to the highest one that is valid. */
+TEST(nfit, capabilities_give_the_persistence_domain)
+{
+	static const struct {
+		const char *table;
+		enum persistence_domain domain;
+	} cases[] = {
+		{"ok_caps_eadr.nfit", PERSISTENCE_CPU_CACHE},
+		{"ok_caps_masked.nfit", PERSISTENCE_UNKNOWN},
+		{"caps_highest31.nfit", PERSISTENCE_MEMORY_CONTROLLER},
+		{"q35_1x128M_cpu.nfit", PERSISTENCE_CPU_CACHE},
+		{"q35_1x128M_memctrl.nfit", PERSISTENCE_MEMORY_CONTROLLER},
+		{"nfit_test0_pmem_only.nfit", PERSISTENCE_MEMORY_CONTROLLER},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse_named(cases[i].table);
+		expect_eq(seen.capabilities, 1);
+		expect_eq(seen.domain, cases[i].domain);
+	}
+}
+
+/* Each GUID of the specification is known by its type, and any other by none. */
+TEST(nfit, guids_have_types)
+{
+	static const struct {
+		const char *guid;
+		enum nfit_range_type type;
+		const char *name;
+	} cases[] = {
+		{GUID_VOLATILE, NFIT_VOLATILE, "volatile"},
+		{GUID_PERSISTENT, NFIT_PERSISTENT, "persistent"},
+		{GUID_CONTROL_REGION, NFIT_CONTROL_REGION, "control-region"},
+		{GUID_BLOCK_WINDOW, NFIT_BLOCK_WINDOW, "block-window"},
+		{GUID_VOLATILE_DISK, NFIT_VOLATILE_DISK, "volatile-disk"},
+		{GUID_VOLATILE_CD, NFIT_VOLATILE_CD, "volatile-cd"},
+		{GUID_PERSISTENT_DISK, NFIT_PERSISTENT_DISK, "persistent-disk"},
+		{GUID_PERSISTENT_CD, NFIT_PERSISTENT_CD, "persistent-cd"},
+		{"66f0d379-b4f3-4074-ac43-0d3318b78cdc", NFIT_UNKNOWN_RANGE, "unknown"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t guid[16];
+
+		guid_bytes(cases[i].guid, guid);
+		expect_eq(nfit_range_type(guid), cases[i].type);
+		expect_str(nfit_range_type_name(cases[i].type), cases[i].name);
+	}
+}
+
+/* A handle tells where the NVDIMM sits. */
+TEST(nfit, handle_is_a_place)
+{
+	struct nfit_place place = nfit_place(0xabc1234);
+
+	expect_eq(place.node, 0xabc);
+	expect_eq(place.socket, 1);
+	expect_eq(place.controller, 2);
+	expect_eq(place.channel, 3);
+	expect_eq(place.dimm, 4);
+}
+
+/* Flags have the words that Linux shows for them. */
+TEST(nfit, flags_have_words)
+{
+	expect_str(nfit_flag_name(0), "save_fail");
+	expect_str(nfit_flag_name(3), "not_armed");
+	expect_str(nfit_flag_name(6), "map_fail");
+	expect_str(nfit_flag_name(7), "reserved");
+}
+
+/* The cookies of interleave sets are those that Linux computes. */
+TEST(nfit, cookies_are_those_of_linux)
+{
+	/* The sets of Linux's simulated bus, members in the order of its table. */
+	struct interleave_member two[] = {{0x1, 0xffffffff, 0xabcd, 0xe007, 0x0a},
+					  {0x100, 0xfffffffe, 0xabcd, 0xe007, 0x0a}};
+	struct interleave_member four[] = {{0x10000, 0xffffffff, 0xabcd, 0xe007, 0x0a},
+					   {0x1000000, 0xfffffffe, 0xabcd, 0xe007, 0x0a},
+					   {0x100000000, 0xfffffeff, 0xabcd, 0xe007, 0x0a},
+					   {0x10000000000, 0xfffffefe, 0xabcd, 0xe007, 0x0a}};
+	/* QEMU's first NVDIMM, as ndctl shows it. */
+	struct interleave_member qemu[] = {{0, 0x123456, 0x8086, 0, 0}};
+
+	expect_eq(interleave_cookie(COOKIE_V1_1, two, 2), 0x3fe000000fe);
+	expect_eq(interleave_cookie(COOKIE_V1_2, two, 2), 0x40e62f0cc00f58ac);
+	expect_eq(interleave_cookie(COOKIE_V1_1_BYTE_ORDER, two, 2), 0x7f6000000fe);
+	expect_eq(interleave_cookie(COOKIE_V1_1, four, 4), 0xc0ffadb0100fefb);
+	expect_eq(interleave_cookie(COOKIE_V1_2, four, 4), (long long)0xa76c6907811fae57);
+	expect_eq(interleave_cookie(COOKIE_V1_1_BYTE_ORDER, four, 4), 0x803f6d70100fefb);
+	expect_eq(interleave_cookie(COOKIE_V1_1, qemu, 1), 0x2468ac00123456);
+	expect_eq(interleave_cookie(COOKIE_V1_2, qemu, 1), 0xba90120012b4dc);
+}
+
+/* What is not an NFIT, or is cut within its header, is refused as a whole. */
+TEST(nfit, other_tables_are_refused)
+{
+	struct table table = table_named("q35_2node.srat");
+
+	expect_eq(parse(table.bytes, table.length), -EINVAL);
+	table = table_named("ok_minimal.nfit");
+	for (size_t length = 0; length < table.length; length++)
+		expect_eq(parse(table.bytes, length), -EINVAL);
+	expect_eq(seen.ranges + seen.faults, 0);
+}
+
+/* The table in memory of exactly its length, so that a sanitizer sees each byte read beyond. */
+static void parse_copy(const uint8_t *bytes, size_t length)
+{
+	uint8_t *copy = malloc(length);
+	uint32_t stated = (uint32_t)length;
+
+	require(copy != NULL);
+	memcpy(copy, bytes, length);
+	memcpy(copy + offsetof(struct acpi_header, length), &stated, sizeof(stated));
+	expect_eq(parse(copy, length), length < sizeof(struct nfit_header) ? -EINVAL : 0);
+	free(copy);
+}
+
+/* A table may end anywhere. */
+TEST(nfit, every_truncation_is_survived)
+{
+	for (size_t i = 0; table_at(i).bytes; i++) {
+		struct table table = table_at(i);
+
+		if (!table_is_nfit(table) || table.length > 4096)
+			continue;
+		for (size_t length = sizeof(struct acpi_header); length < table.length; length++)
+			parse_copy(table.bytes, length);
+	}
+}
+
+/* Any byte after the header may be any other. */
+TEST(nfit, every_wrong_byte_is_survived)
+{
+	for (size_t i = 0; table_at(i).bytes; i++) {
+		struct table table = table_at(i);
+		static uint8_t bytes[4096];
+
+		if (!table_is_nfit(table) || table.length > sizeof(bytes))
+			continue;
+		memcpy(bytes, table.bytes, table.length);
+		for (size_t at = sizeof(struct acpi_header); at < table.length; at++) {
+			bytes[at] ^= 0xff;
+			parse_copy(bytes, table.length);
+			bytes[at] = (uint8_t)test_random();
+			parse_copy(bytes, table.length);
+			bytes[at] = table.bytes[at];
+		}
+	}
+}
+
+/* Every persistent range of this machine's own NFIT became a region, or was refused by name. */
+TEST(nfit, machine_ranges_are_regions_or_refused)
+{
+	const struct inventory *inventory = machine_inventory();
+	const struct region *regions;
+	size_t nr;
+
+	if (!inventory)
+		skip("no firmware here");
+	if (inventory->nr_sets == 0)
+		skip("this machine has no NVDIMM");
+	regions = page_map_regions(&nr);
+	for (size_t i = 0; i < inventory->nr_ranges; i++) {
+		const struct inventory_range *range = &inventory->ranges[i];
+		size_t found = 0;
+
+		if (range->type != NFIT_PERSISTENT)
+			continue;
+		for (size_t j = 0; j < nr; j++)
+			found += regions[j].kind == MEMORY_PERSISTENT &&
+				 inventory->sets[regions[j].set].range == i;
+		expect_eq(found, range->regions);
+		expect((found > 0) == (range->refused == NOT_REFUSED));
+	}
+}
