@@ -127,14 +127,26 @@ void machine_begin(struct machine *machine)
 	machine->sources.physical_bits = 40;
 }
 
+static void *storage; /* of the last inventory; freed when the test is over */
+
+static void release(void *unused)
+{
+	(void)unused;
+	free(storage);
+	storage = NULL;
+}
+
 const struct inventory *machine_build(const struct machine *machine)
 {
 	static struct inventory inventory;
 	size_t bytes = inventory_size(&machine->sources);
-	void *storage = calloc(1, bytes);
 
+	if (storage)
+		free(storage);
+	else
+		test_cleanup(release, NULL);
+	storage = calloc(1, bytes);
 	require(storage != NULL);
-	test_cleanup(free, storage);
 	require(inventory_build(&machine->sources, storage, bytes, &inventory) == 0);
 	expect_str(machine_check(machine, &inventory), NULL);
 	return &inventory;

@@ -54,7 +54,7 @@ struct machine {
 void machine_begin(struct machine *);
 void machine_add_memory(struct machine *, uint64_t start, uint64_t length, uint32_t type);
 
-/* The inventory of a machine; its storage is freed when the test is over. */
+/* The inventory of a machine, valid until the next one is built or the test is over. */
 const struct inventory *machine_build(const struct machine *);
 
 /* The machine_begin() machine with these tables; NULL: none. */
