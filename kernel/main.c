@@ -243,8 +243,12 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	traps_init();   /* ... and crashes are reported */
 	cpu_init();     /* features; no page is executable that says it is not */
 	persist_init();
-	if (boot_info_read(magic, information, &boot) != 0)
-		host_panic("there is no usable boot information");
+
+	int error = boot_info_read(magic, information, &boot);
+
+	if (error)
+		host_panic(error == -E2BIG ? "the command line has more than 2047 characters"
+					   : "there is no usable boot information");
 	read_options();
 	fatal_set_exit(options.exit);
 
