@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where the report goes: the serial port, and the screen once it is there. Both may be missing,
- * and then the text is lost. On any CPU, in any context; no memory is allocated.
+ * and then the text is lost. In any context, on one CPU at a time; no memory is allocated.
  */
 #pragma once
 
