@@ -87,7 +87,8 @@ static void note_used_memory(void)
 	use(acpi.rsdp, PAGE_SIZE);
 	use(acpi.root.address, acpi.root.length);
 	for (size_t i = 0; i < acpi.nr; i++)
-		use(acpi.table[i].address, acpi.table[i].length);
+		if (!acpi.table[i].fault) /* the length of a broken one is not to be believed */
+			use(acpi.table[i].address, acpi.table[i].length);
 }
 
 /* The screen shows the same as the serial port, from its first line on. */
