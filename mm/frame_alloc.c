@@ -136,6 +136,18 @@ enum look {
 	LOOK_SETTLED, /* the area is whole */
 };
 
+static bool take_page(pfn_t frame)
+{
+	struct page *page = page_hold(frame, PAGE_SIZE);
+
+	if (!page)
+		return false;
+	if (page_allocate(page) == 0)
+		return true;
+	page_unpin(page);
+	return false;
+}
+
 /* Takes the first free frame of [start, end). */
 static enum look take_in(struct zone *zone, pfn_t start, pfn_t end, pfn_t *found)
 {
@@ -151,7 +163,7 @@ static enum look take_in(struct zone *zone, pfn_t start, pfn_t end, pfn_t *found
 		}
 		if (info.allocated || info.poisoned)
 			continue;
-		if (page_change(*found, PAGE_SIZE, word_allocate, word_unallocate) > 0) {
+		if (take_page(*found)) {
 			atomic_store(&zone->next_frame, found->n + 1);
 			return LOOK_TAKEN;
 		}
@@ -203,15 +215,15 @@ static bool take_frame_of_whole(struct zone *zone, size_t index, pfn_t *found)
 static bool take_area(struct zone *zone, size_t index, pfn_t *found)
 {
 	struct page_info info;
-	long taken;
+	int error;
 
 	*found = area_at(zone, index);
-	taken = page_change(*found, AREA_SIZE, word_allocate, word_unallocate);
-	if (taken > 0) {
+	error = page_allocate_area(*found);
+	if (!error) {
 		set_remove(&zone->whole, index);
 		return true;
 	}
-	if (taken == -ESTALE)
+	if (error == -ESTALE)
 		settle(zone, index);
 	else if (!page_look(*found, &info) && (info.allocated || info.poisoned))
 		set_remove(&zone->whole, index);

@@ -4,9 +4,14 @@
  * page_word.h for the next word, and swaps it in; if another CPU was faster it starts again.
  *
  * A table may leave its area (collapse) and join another one (split) between the look at the
- * area's word and the swap in the table. Tables out of use are FROZEN throughout, so that no swap
- * succeeds there; and after a swap the area's word is read again: if it still names the table, the
- * swap was in the right place, otherwise it is undone.
+ * area's word and the swap in the table. So after a swap in a table the area's word is read again:
+ * if it still names the table and nobody wants to collapse it, the swap was in the right place and
+ * the collapse will see it; otherwise it is undone. Swaps are full fences, as is the mark that a
+ * collapse sets before it reads the table, so that one of the two always sees the other.
+ *
+ * A table stays a table for good, so a swap that goes astray hits a page's word and nothing else,
+ * and whoever fills or clears a table does it by adding and subtracting, never by storing, so that
+ * undoing stays possible. Tables out of use are zero.
  */
 #include "mm/page.h"
 
@@ -47,8 +52,10 @@ static void relax(void)
 	__builtin_ia32_pause();
 }
 
+typedef int (*transition_t)(word_t word, word_t *next);
+
 /* One word through one transition, whatever other CPUs do to it meanwhile. */
-static int change_word(_Atomic word_t *word, transition_t apply)
+static inline int change_word(_Atomic word_t *word, transition_t apply)
 {
 	word_t old = atomic_load(word);
 	word_t next;
@@ -68,35 +75,60 @@ static size_t size_in(word_t area)
 	return area & WORD_SPLIT ? PAGE_SIZE : AREA_SIZE;
 }
 
-long page_change(pfn_t frame, size_t size, transition_t apply, transition_t undo)
+/* A split area still has the table that was seen, and nobody wants to take it away. */
+static bool still_split(_Atomic word_t *area, word_t seen)
+{
+	word_t now = atomic_load(area);
+
+	return ((now ^ seen) & ~(word_t)WORD_POISONED) == 0 && !(now & WORD_COLLAPSING);
+}
+
+/*
+ * One try to pin a page of a split area. `apply` is word_pin or word_hold.
+ * -EAGAIN: once more, from the area's word on.
+ */
+static inline int pin_in_table(_Atomic word_t *area, word_t seen, pfn_t frame, transition_t apply)
+{
+	_Atomic word_t *word = page_word(seen, frame);
+	word_t old = atomic_load(word);
+	word_t next;
+	int error = seen & WORD_COLLAPSING ? -EAGAIN : apply(old, &next);
+
+	if (error)
+		return still_split(area, seen) ? error : -EAGAIN;
+	if (!atomic_compare_exchange_strong(word, &old, next))
+		return -EAGAIN;
+	if (still_split(area, seen))
+		return 0;
+	atomic_fetch_sub(word, WORD_ONE_PIN);
+	return -EAGAIN;
+}
+
+/* Pins the page of this size, 0 meaning either, that holds the frame. */
+static inline struct page *pin(pfn_t frame, size_t size, transition_t apply)
 {
 	_Atomic word_t *area = area_word(frame);
 
 	if (!area)
-		return -ENOENT;
+		return NULL;
 	for (;; relax()) {
 		word_t seen = atomic_load(area);
-		_Atomic word_t *word = seen & WORD_SPLIT ? page_word(seen, frame) : area;
-		word_t old = seen & WORD_SPLIT ? atomic_load(word) : seen;
 		word_t next;
 		int error;
 
 		if (size && size_in(seen) != size)
-			return -ESTALE;
-		error = apply(old, &next);
-		if (error == -EAGAIN)
-			continue;
-		if (error) {
-			if (word == area || atomic_load(area) == seen)
-				return error;
-			continue;
+			return NULL;
+		if (seen & WORD_SPLIT) {
+			error = pin_in_table(area, seen, frame, apply);
+		} else {
+			error = apply(seen, &next);
+			if (!error && !atomic_compare_exchange_strong(area, &seen, next))
+				error = -EAGAIN;
 		}
-		if (!atomic_compare_exchange_strong(word, &old, next))
-			continue;
-		if (word == area || atomic_load(area) == seen)
-			return (long)size_in(seen);
-		if (change_word(word, undo))
-			host_panic("page map: a change in a table that left cannot be undone");
+		if (!error)
+			return handle_of(frame, size_in(seen));
+		if (error != -EAGAIN)
+			return NULL;
 	}
 }
 
@@ -147,9 +179,12 @@ int page_look(pfn_t frame, struct page_info *info)
 
 struct page *page_pin(pfn_t frame)
 {
-	long size = page_change(frame, 0, word_pin, word_unpin);
+	return pin(frame, 0, word_pin);
+}
 
-	return size < 0 ? NULL : handle_of(frame, (size_t)size);
+struct page *page_hold(pfn_t start, size_t size)
+{
+	return pin(start, size, word_hold);
 }
 
 /*
@@ -170,7 +205,9 @@ static _Atomic word_t *held_word(const struct page *page, const char *what)
 
 void page_unpin(struct page *page)
 {
-	if (change_word(held_word(page, "page_unpin"), word_unpin))
+	word_t old = atomic_fetch_sub(held_word(page, "page_unpin"), WORD_ONE_PIN);
+
+	if (unlikely(word_pins(old) == 0))
 		host_panic("page_unpin: the page at %#llx is not pinned",
 			   (unsigned long long)pfn_to_phys(page_to_pfn(page)).addr);
 }
@@ -213,9 +250,14 @@ void page_set_owner(struct page *page, uint32_t owner)
 		;
 }
 
-struct page *page_hold(pfn_t start, size_t size)
+static int allocate_pinned(word_t word, word_t *next)
 {
-	return page_change(start, size, word_hold, word_unpin) < 0 ? NULL : handle_of(start, size);
+	return word_allocate(word, 1, next);
+}
+
+int page_allocate(struct page *page)
+{
+	return change_word(held_word(page, "page_allocate"), allocate_pinned);
 }
 
 int page_release(struct page *page)
@@ -223,44 +265,66 @@ int page_release(struct page *page)
 	return change_word(held_word(page, "page_release"), word_release);
 }
 
+int page_allocate_area(pfn_t frame)
+{
+	_Atomic word_t *area = area_word(frame);
+	word_t seen = area ? atomic_load(area) : WORD_ABSENT;
+	word_t next;
+
+	do {
+		int error = seen & WORD_SPLIT ? -ESTALE : word_allocate(seen, 0, &next);
+
+		if (error)
+			return error;
+	} while (!atomic_compare_exchange_weak(area, &seen, next));
+	return 0;
+}
+
 enum which {
 	ANY,
 	FREE_ONLY,
 };
+
+/*
+ * Adds to every word of a table, which is zero but for pins that went astray: they are still there
+ * afterwards, for their owners to undo.
+ */
+static void fill(struct page_table *table, word_t word)
+{
+	for (size_t i = 0; word && i < PAGES_PER_AREA; i++)
+		atomic_fetch_add(&table->word[i], word);
+}
 
 /* Splits an area whose word allows it. 0: it is split and was not before. */
 static int split_area(_Atomic word_t *area, enum which which, enum table_use use)
 {
 	word_t seen = atomic_load(area);
 	struct page_table *table = NULL;
-	word_t next;
-	int error;
 
 	for (;;) {
-		error = word_split(seen, (uintptr_t)table, &next);
+		word_t next;
+		int error = word_split(seen, (uintptr_t)table, &next);
+
 		if (!error && which == FREE_ONLY && !word_is_free(seen))
 			error = -EBUSY;
-		if (error)
-			break;
+		if (error) {
+			if (table)
+				table_put(table);
+			return error;
+		}
 		if (!table) {
 			table = table_get(use);
 			if (!table)
 				return -ENOMEM;
 			continue;
 		}
-		for (size_t i = 0; i < PAGES_PER_AREA; i++)
-			atomic_store_explicit(&table->word[i], word_inherited(seen),
-					      memory_order_relaxed);
+		word_t inherited = word_inherited(seen);
+
+		fill(table, inherited);
 		if (atomic_compare_exchange_strong(area, &seen, next))
 			return 0;
-		/* Nobody but a reader with a stale pointer can be in there, and it will undo. */
-		for (size_t i = 0; i < PAGES_PER_AREA; i++)
-			while (change_word(&table->word[i], word_retire))
-				relax();
+		fill(table, -inherited);
 	}
-	if (table)
-		table_put(table);
-	return error;
 }
 
 static int split(pfn_t frame, enum which which)
@@ -286,32 +350,54 @@ int page_split_free(pfn_t frame)
 	return split(frame, FREE_ONLY);
 }
 
-/* Holds one page still, if it is like the first. */
-static int freeze(_Atomic word_t *word, word_t first)
+/* Whether every word of a table is zero, which is the usual state of a table that can go. */
+static bool is_zero(const struct page_table *table)
 {
-	word_t old = atomic_load(word);
-	word_t next;
+	word_t any = 0;
 
-	do {
-		int error = word_freeze(old, first, &next);
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		any |= atomic_load_explicit(&table->word[i], memory_order_relaxed);
+	return any == 0;
+}
+
+/* What the pages of a table are together: the word of a whole area, or why they cannot be one. */
+static int join(const struct page_table *table, enum which which, word_t *whole)
+{
+	word_t first = atomic_load(&table->word[0]);
+
+	*whole = 0;
+	if (is_zero(table))
+		return 0;
+	if (which == FREE_ONLY && !word_is_free(first))
+		return -EBUSY;
+	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
+		word_t word = atomic_load(&table->word[i]);
+		int error = word_can_join(word, first);
 
 		if (error)
 			return error;
-	} while (!atomic_compare_exchange_weak(word, &old, next));
+		*whole |= word;
+	}
 	return 0;
 }
 
-static void thaw(struct page_table *table, size_t pages)
+/* Takes what the pages had out of a table that left its area; pins gone astray stay. */
+static void clear(struct page_table *table)
 {
-	for (size_t i = 0; i < pages; i++)
-		atomic_fetch_and(&table->word[i], ~(word_t)WORD_FROZEN);
+	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
+		word_t word = atomic_load(&table->word[i]) & ~WORD_PINS;
+
+		if (word)
+			atomic_fetch_sub(&table->word[i], word);
+	}
 }
 
 static int collapse(pfn_t frame, enum which which)
 {
 	_Atomic word_t *area = area_word(frame);
 	struct page_table *table;
-	word_t seen, first, whole;
+	word_t seen, marked, whole;
+	int error;
 
 	if (!area || !pfn_to_page(frame))
 		return -ENOENT;
@@ -322,28 +408,23 @@ static int collapse(pfn_t frame, enum which which)
 		return -EINVAL;
 	if (seen & WORD_POISONED)
 		return -EIO;
-
-	table = (struct page_table *)word_table(seen);
-	first = atomic_load(&table->word[0]);
-	if (which == FREE_ONLY && !word_is_free(first))
+	if (seen & WORD_COLLAPSING)
 		return -EBUSY;
-	whole = word_kinship(first);
-	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
-		int error = freeze(&table->word[i], first);
 
-		if (error) {
-			thaw(table, i);
-			return error;
-		}
-		whole |= table->word[i] & WORD_DIRTY;
-	}
-	/* Fails if the area was poisoned or collapsed meanwhile: then this table stays as it is. */
-	if (!atomic_compare_exchange_strong(area, &seen, whole)) {
-		thaw(table, PAGES_PER_AREA);
+	marked = seen | WORD_COLLAPSING;
+	if (!atomic_compare_exchange_strong(area, &seen, marked))
 		return -EBUSY;
+	table = (struct page_table *)word_table(marked);
+	error = join(table, which, &whole);
+	/* Fails if the area was poisoned meanwhile. */
+	if (!error && !atomic_compare_exchange_strong(area, &marked, whole))
+		error = -EIO;
+	if (error) {
+		atomic_fetch_and(area, ~(word_t)WORD_COLLAPSING);
+		return error;
 	}
-	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		atomic_store_explicit(&table->word[i], WORD_FROZEN, memory_order_relaxed);
+	if (whole)
+		clear(table);
 	table_put(table);
 	return 0;
 }
@@ -358,6 +439,32 @@ int page_collapse_free(pfn_t frame)
 	return collapse(frame, FREE_ONLY);
 }
 
+/*
+ * Pins a page of a split area, to poison it. A machine check may have interrupted a collapse of
+ * this very area, so it does not wait for that to end: the mark that it sets on the area's word
+ * dooms a collapse that is under way and keeps others from starting.
+ * NULL: the area is whole.
+ */
+static _Atomic word_t *hold_to_poison(_Atomic word_t *area, pfn_t frame)
+{
+	for (word_t seen = atomic_load(area); seen & WORD_SPLIT; seen = atomic_load(area)) {
+		_Atomic word_t *word = page_word(seen, frame);
+		word_t old = atomic_load(word);
+		word_t next;
+
+		if (!(seen & WORD_POISONED)) {
+			atomic_compare_exchange_strong(area, &seen, seen | WORD_POISONED);
+			continue;
+		}
+		if (word_hold(old, &next) || !atomic_compare_exchange_strong(word, &old, next))
+			continue;
+		if (((atomic_load(area) ^ seen) & ~(word_t)WORD_COLLAPSING) == 0)
+			return word;
+		atomic_fetch_sub(word, WORD_ONE_PIN);
+	}
+	return NULL;
+}
+
 int page_poison(pfn_t frame)
 {
 	_Atomic word_t *area = area_word(frame);
@@ -365,28 +472,21 @@ int page_poison(pfn_t frame)
 	if (!area || !pfn_to_page(frame))
 		return -ENOENT;
 	for (;;) {
-		word_t seen = atomic_load(area);
-		word_t next;
+		_Atomic word_t *word = hold_to_poison(area, frame);
+		word_t seen, next;
 		int error;
 
-		if (seen & WORD_SPLIT) {
-			/* While the mark stands the area cannot collapse, and its table stays. */
-			if (!(seen & WORD_POISONED)) {
-				atomic_compare_exchange_strong(area, &seen, seen | WORD_POISONED);
-				continue;
-			}
-			error = change_word(page_word(seen, frame), word_poison);
-			if (atomic_load(area) == seen)
-				return 0;
-			/* The mark was taken away at the same time: was that still our table? */
-			if (!error && change_word(page_word(seen, frame), word_unpoison))
-				host_panic("page_poison: a stray mark is gone");
-			continue;
+		if (word) {
+			atomic_fetch_or(word, WORD_POISONED);
+			atomic_fetch_or(area, WORD_POISONED);
+			atomic_fetch_sub(word, WORD_ONE_PIN);
+			return 0;
 		}
+		seen = atomic_load(area);
 		error = split_area(area, ANY, TABLE_FOR_POISON);
 		if (error == -ENOMEM)
 			return error;
-		if (error != -EBUSY)
+		if (error != -EBUSY || (seen & WORD_SPLIT))
 			continue;
 		/* Pinned: nobody may split it, so all of it goes out of use. */
 		if (word_poison(seen, &next) == -EALREADY ||
@@ -395,24 +495,36 @@ int page_poison(pfn_t frame)
 	}
 }
 
-int page_unpoison(pfn_t frame)
+/* Takes the mark from an area without poisoned pages; a page of it is held. */
+static void unmark(_Atomic word_t *area)
 {
-	_Atomic word_t *area = area_word(frame);
-	word_t seen;
-	int error;
+	word_t seen = atomic_load(area);
 
-	if (!area || !pfn_to_page(frame))
-		return -ENOENT;
-	seen = atomic_load(area);
-	if (!(seen & WORD_SPLIT)) {
-		error = change_word(area, word_unpoison);
-		return error == -EALREADY ? 0 : error;
+	for (;; relax()) {
+		if (seen & WORD_COLLAPSING)
+			seen = atomic_load(area);
+		else if (atomic_compare_exchange_weak(area, &seen, seen & ~(word_t)WORD_POISONED))
+			break;
 	}
-	error = change_word(page_word(seen, frame), word_unpoison);
+	/* A page that is poisoned at this moment gets its own mark first, then the area. */
 	for (size_t i = 0; i < PAGES_PER_AREA; i++)
 		if (atomic_load(page_word(seen, pfn(i))) & WORD_POISONED)
-			return error == -EALREADY ? 0 : error;
-	/* If a page is being poisoned at this moment, page_poison() finds the mark gone. */
-	atomic_compare_exchange_strong(area, &seen, seen & ~(word_t)WORD_POISONED);
+			atomic_fetch_or(area, WORD_POISONED);
+}
+
+int page_unpoison(pfn_t frame)
+{
+	struct page *page;
+	word_t old;
+
+	if (!pfn_to_page(frame))
+		return -ENOENT;
+	page = pin(frame, 0, word_hold);
+	if (!page)
+		return -EBUSY;
+	old = atomic_fetch_and(held_word(page, "page_unpoison"), ~(word_t)WORD_POISONED);
+	if (old & WORD_POISONED && page_size(page) == PAGE_SIZE)
+		unmark(area_word(frame));
+	page_unpin(page);
 	return 0;
 }

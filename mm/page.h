@@ -117,7 +117,10 @@ int page_collapse(pfn_t) must_check;
  */
 int page_poison(pfn_t) must_check;
 
-/* Takes a frame into use again whose medium was repaired. 0: it is not poisoned; -ENOENT. */
+/*
+ * Takes a frame into use again whose medium was repaired. 0: it is not poisoned now. -ENOENT: no
+ * such frame. -EBUSY: it has PAGE_PINS_MAX pins.
+ */
 int page_unpoison(pfn_t) must_check;
 
 /* --- Account. --- */

@@ -33,8 +33,8 @@ static const char *check_page(word_t word, pfn_t frame)
 
 	if (word & (WORD_SPLIT | WORD_RAGGED))
 		return broken("page: its word says it is an area", frame);
-	if (word & WORD_FROZEN)
-		return broken("page: frozen, though nobody collapses", frame);
+	if (word & WORD_COLLAPSING)
+		return broken("page: marked as collapsing", frame);
 	if (!managed)
 		return word == WORD_ABSENT ? NULL
 					   : broken("page: in no region but not absent", frame);
@@ -70,8 +70,8 @@ static const char *check_area(word_t word, pfn_t area)
 	const struct region *last = pfn_to_region(pfn_add(area, PAGES_PER_AREA - 1));
 	bool inside = first && first == last;
 
-	if (word & WORD_FROZEN)
-		return broken("area: frozen", area);
+	if (word & WORD_COLLAPSING)
+		return broken("area: collapsing, though nobody does it", area);
 	if (word & WORD_SPLIT) {
 		if (inside == !!(word & WORD_RAGGED))
 			return broken("area: its ragged mark does not fit its region", area);

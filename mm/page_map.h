@@ -31,8 +31,6 @@ struct page_map {
 
 extern struct page_map page_map;
 
-typedef int (*transition_t)(word_t word, word_t *next);
-
 /* The word of the frame's area, or NULL: no region is in its GiB. */
 static inline _Atomic word_t *area_word(pfn_t frame)
 {
@@ -52,19 +50,18 @@ static inline _Atomic word_t *page_word(word_t split_area, pfn_t frame)
 	return &table->word[frame.n & (PAGES_PER_AREA - 1)];
 }
 
-/*
- * Applies a transition to the page of this size that holds the frame, 0 meaning either size. `undo`
- * takes it back when it turns out to have hit a table that left its area meanwhile.
- * Returns the size of the page, or -ENOENT, -ESTALE (it has another size), or what the transition
- * objected. Waits for a collapse of the area on another CPU to come to its end.
- */
-long page_change(pfn_t, size_t size, transition_t apply, transition_t undo) must_check;
-
-/* Like page_pin(), of a page of this size only, poisoned or not, for whoever gives it back. */
+/* Like page_pin(), of a page of this size only, poisoned or not. */
 struct page *page_hold(pfn_t start, size_t size) must_check;
 
-/* For the holder of a pin: gives the page and the pin back. Errors of word_release(). */
+/*
+ * For the holder of a page's only pin: hands the page out, or takes it back, and the pin is gone.
+ * -EBUSY: somebody else has a pin too, or it is not free. -EINVAL: it was not allocated.
+ */
+int page_allocate(struct page *) must_check;
 int page_release(struct page *) must_check;
+
+/* Hands out a whole area. -ESTALE: it is split. -EBUSY: it is not free. */
+int page_allocate_area(pfn_t) must_check;
 
 /* Like page_split() and page_collapse(), but of free pages only: -EBUSY if one is not free. */
 int page_split_free(pfn_t) must_check;

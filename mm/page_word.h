@@ -20,14 +20,14 @@
 typedef uint64_t word_t;
 
 enum word_flag {
-	WORD_SPLIT = 1 << 0,     /* area: described by 512 words in a table */
-	WORD_RAGGED = 1 << 1,    /* area: split for good, one region does not fill it */
-	WORD_LOCKED = 1 << 2,    /* by somebody who holds a pin */
-	WORD_DIRTY = 1 << 3,     /* written since the note was last taken away */
-	WORD_POISONED = 1 << 4,  /* out of use for good; split area: holds a page that is */
-	WORD_ALLOCATED = 1 << 5, /* handed out by the frame allocator */
-	WORD_ABSENT = 1 << 6,    /* in no region */
-	WORD_FROZEN = 1 << 7,    /* page: its table is being collapsed, or belongs to no area */
+	WORD_SPLIT = 1 << 0,      /* area: described by 512 words in a table */
+	WORD_RAGGED = 1 << 1,     /* area: split for good, one region does not fill it */
+	WORD_LOCKED = 1 << 2,     /* by somebody who holds a pin */
+	WORD_DIRTY = 1 << 3,      /* written since the note was last taken away */
+	WORD_POISONED = 1 << 4,   /* out of use for good; split area: holds a page that is */
+	WORD_ALLOCATED = 1 << 5,  /* handed out by the frame allocator */
+	WORD_ABSENT = 1 << 6,     /* in no region */
+	WORD_COLLAPSING = 1 << 7, /* area: split, and somebody looks whether it can be whole */
 };
 
 #define WORD_FLAGS       ((word_t)0xfff)
@@ -64,7 +64,7 @@ static inline bool word_is_free(word_t word)
 /* -EAGAIN: it is not this word that describes the frame now. */
 static inline int word_pin(word_t word, word_t *next)
 {
-	if (word & (WORD_SPLIT | WORD_FROZEN))
+	if (word & WORD_SPLIT)
 		return -EAGAIN;
 	if (word & WORD_ABSENT)
 		return -ENOENT;
@@ -124,8 +124,7 @@ static inline word_t word_with_owner(word_t word, uint32_t owner)
 }
 
 /*
- * Any word may be poisoned, a split area's too, which then cannot collapse, and a frozen page's.
- * -EALREADY: it is.
+ * Any word may be poisoned, a split area's too, which then cannot collapse. -EALREADY: it is.
  */
 static inline int word_poison(word_t word, word_t *next)
 {
@@ -146,12 +145,14 @@ static inline int word_unpoison(word_t word, word_t *next)
 	return 0;
 }
 
-/* -EBUSY: it is not free. A page starts its new life clean and without an owner. */
-static inline int word_allocate(word_t word, word_t *next)
+/*
+ * A free page is handed out, clean and without an owner. `pins` is how many the caller holds: the
+ * page of a split area is taken by a pin first, a whole area at once.
+ * -EBUSY: it is not free, or somebody else holds it.
+ */
+static inline int word_allocate(word_t word, uint32_t pins, word_t *next)
 {
-	if (word & (WORD_SPLIT | WORD_FROZEN))
-		return -EAGAIN;
-	if (!word_is_free(word))
+	if (word_pins(word) != pins || !word_is_free(word & ~WORD_PINS))
 		return -EBUSY;
 	*next = WORD_ALLOCATED;
 	return 0;
@@ -181,13 +182,6 @@ static inline int word_release(word_t word, word_t *next)
 	return 0;
 }
 
-/* Takes an allocation back that went to the wrong place, before anybody else could know of it. */
-static inline int word_unallocate(word_t word, word_t *next)
-{
-	*next = word & ~(word_t)WORD_ALLOCATED;
-	return 0;
-}
-
 /* An area's word once `table`, page aligned, describes it. */
 static inline int word_split(word_t word, uintptr_t table, word_t *next)
 {
@@ -210,30 +204,18 @@ static inline word_t word_inherited(word_t whole)
 /* What the 512 pages of a table must agree on to become one. */
 static inline word_t word_kinship(word_t word)
 {
-	return word & ~(WORD_PINS | (word_t)(WORD_LOCKED | WORD_DIRTY | WORD_FROZEN));
+	return word & ~(word_t)WORD_DIRTY;
 }
 
-/* Holds a page still for a collapse. `first` is the word of its table's first page. */
-static inline int word_freeze(word_t word, word_t first, word_t *next)
+/*
+ * Whether a page with this word can become part of a whole area. `first` is the word of its
+ * table's first page. -EBUSY: it is pinned, locked, or differs from the first. -EIO: poisoned.
+ */
+static inline int word_can_join(word_t word, word_t first)
 {
-	if (word & (WORD_FROZEN | WORD_LOCKED))
-		return -EBUSY;
-	if (word_pins(word) != 0)
+	if (word_pins(word) != 0 || (word & WORD_LOCKED))
 		return -EBUSY;
 	if (word & WORD_POISONED)
 		return -EIO;
-	if (word_kinship(word) != word_kinship(first))
-		return -EBUSY;
-	*next = word | WORD_FROZEN;
-	return 0;
-}
-
-/* Takes a page of a table that no area uses out of everybody's reach. -EBUSY: until a stray pin
- * is undone. */
-static inline int word_retire(word_t word, word_t *next)
-{
-	if (word_pins(word) != 0)
-		return -EBUSY;
-	*next = WORD_FROZEN;
-	return 0;
+	return word_kinship(word) == word_kinship(first) ? 0 : -EBUSY;
 }

@@ -27,15 +27,22 @@ static uint64_t top_of(const struct page_table *table, uint64_t previous)
 	return (uint64_t)(uintptr_t)table >> PAGE_SHIFT << TOP_COUNT_BITS | count;
 }
 
+/* The first word of a table in the pool. No transition applies to a split area's word. */
+static word_t link_to(uint64_t value)
+{
+	return (word_t)(uintptr_t)top_table(value) | WORD_SPLIT;
+}
+
 static void push(struct page_table *table)
 {
 	uint64_t old = atomic_load(&top);
+	word_t zero = 0;
 
-	do {
-		uintptr_t next = (uintptr_t)top_table(old);
-
-		atomic_store(&table->word[0], (word_t)next | WORD_FROZEN);
-	} while (!atomic_compare_exchange_weak(&top, &old, top_of(table, old)));
+	/* A pin that went astray is about to leave; behind the link none can come. */
+	while (!atomic_compare_exchange_weak(&table->word[0], &zero, link_to(old)))
+		zero = 0;
+	while (!atomic_compare_exchange_weak(&top, &old, top_of(table, old)))
+		atomic_store_explicit(&table->word[0], link_to(old), memory_order_relaxed);
 }
 
 static struct page_table *pop(void)
@@ -52,7 +59,7 @@ static struct page_table *pop(void)
 	} while (!atomic_compare_exchange_weak(
 		&top, &old,
 		top_of((struct page_table *)word_table(atomic_load(&table->word[0])), old)));
-	atomic_store(&table->word[0], WORD_FROZEN);
+	atomic_store_explicit(&table->word[0], 0, memory_order_relaxed);
 	return table;
 }
 
@@ -88,7 +95,7 @@ void table_pool_add(void *memory, size_t bytes)
 
 	for (size_t i = 0; i < tables; i++) {
 		for (size_t k = 0; k < PAGES_PER_AREA; k++)
-			atomic_store_explicit(&table[i].word[k], WORD_FROZEN, memory_order_relaxed);
+			atomic_store_explicit(&table[i].word[k], 0, memory_order_relaxed);
 		push(&table[i]);
 	}
 	atomic_fetch_add(&total, tables);
@@ -123,11 +130,11 @@ const char *table_pool_check(void)
 	for (; table; table = (struct page_table *)word_table(table->word[0])) {
 		if (++found > atomic_load(&spare))
 			return "table pool: longer than it should be, or in a circle";
-		if ((table->word[0] & WORD_FLAGS) != WORD_FROZEN)
-			return "table pool: the first word of a table is not frozen";
+		if ((table->word[0] & WORD_FLAGS) != WORD_SPLIT)
+			return "table pool: the first word of a table is no link";
 		for (size_t i = 1; i < PAGES_PER_AREA; i++)
-			if (table->word[i] != WORD_FROZEN)
-				return "table pool: a word of a table is not just frozen";
+			if (table->word[i] != 0)
+				return "table pool: a word of a table is not zero";
 	}
 	return found == atomic_load(&spare) ? NULL : "table pool: tables are missing";
 }

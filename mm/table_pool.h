@@ -3,8 +3,9 @@
  * The memory for the tables of split areas: a stack of 4 KiB tables, 512 words each.
  *
  * A table stays a table for good: a CPU that still looks through a stale pointer finds words that
- * are FROZEN, never somebody's data. In the pool every word of a table is FROZEN; the first one
- * holds the address of the next table as well.
+ * describe pages, never somebody's data. In the pool every word of a table is zero, but for pins
+ * that went astray and are about to be undone; the first one holds the next table's address, and a
+ * mark that keeps pins out.
  *
  * When it runs low it takes one more area of DRAM through the function given. The last
  * TABLE_POOL_RESERVE tables are for poisoning alone. Lock-free, from any CPU and any context.
@@ -36,10 +37,10 @@ void table_pool_init(void);
 /* Where more comes from: AREA_SIZE bytes, area-aligned, in DRAM, or NULL. NULL: nowhere. */
 void table_pool_set_source(void *(*area)(void));
 
-/* Adds `bytes` of page-aligned memory, a multiple of PAGE_SIZE, whatever it contains. */
+/* Adds `bytes` of page-aligned memory, a multiple of PAGE_SIZE, whatever it contains, or zero. */
 void table_pool_add(void *memory, size_t bytes);
 
-/* A table that is the caller's alone, every word FROZEN and nothing else; NULL: none to be had. */
+/* A table of zeros that is the caller's alone, and returns so. NULL: none to be had. */
 struct page_table *table_get(enum table_use) must_check;
 void table_put(struct page_table *);
 

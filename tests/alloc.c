@@ -257,7 +257,7 @@ static void put_all_tables(struct page_table *table)
 	while (table) {
 		struct page_table *next = (struct page_table *)(uintptr_t)table->word[1];
 
-		table->word[1] = WORD_FROZEN;
+		table->word[1] = 0;
 		table_put(table);
 		table = next;
 	}

@@ -21,10 +21,10 @@ static word_t nth_word(size_t n)
 	       owners[n / FLAG_SETS / PIN_COUNTS] << WORD_OWNER_SHIFT;
 }
 
-/* A whole area or a page, as against a split area or a page out of reach. */
+/* A whole area or a page, as against a split area. */
 static bool describes(word_t word)
 {
-	return !(word & (WORD_SPLIT | WORD_FROZEN));
+	return !(word & WORD_SPLIT);
 }
 
 static bool has(word_t word, enum word_flag flag)
@@ -40,7 +40,7 @@ TEST(word, fields_are_apart)
 	expect_eq(word_pins(word), PAGE_PINS_MAX);
 	expect_eq(word_owner(word), 0x12345678);
 	expect_eq(word & WORD_FLAGS, WORD_DIRTY);
-	expect_eq(FLAG_SETS, WORD_FROZEN << 1);
+	expect_eq(FLAG_SETS, WORD_COLLAPSING << 1);
 }
 
 /* A pin adds one and changes nothing else; what is absent, poisoned or full refuses it. */
@@ -97,18 +97,20 @@ TEST(word, owner_is_replaced_alone)
 	}
 }
 
-/* Only what nobody uses can be allocated, and it starts clean and without an owner. */
+/* Only what nobody else uses can be allocated, and it starts clean and without an owner. */
 TEST(word, allocate_takes_what_is_free)
 {
 	for (size_t n = 0; n < WORDS; n++) {
 		word_t word = nth_word(n), next = 0;
-		bool used = word_pins(word) > 0 || has(word, WORD_LOCKED) ||
-			    has(word, WORD_ALLOCATED) || has(word, WORD_POISONED) ||
-			    has(word, WORD_ABSENT) || has(word, WORD_RAGGED) || !describes(word);
+		bool used = word & WORD_FLAGS & ~(word_t)WORD_DIRTY;
 
-		expect_eq(word_allocate(word, &next) == 0, !used);
-		if (!used)
-			expect_eq(next, WORD_ALLOCATED);
+		for (uint32_t pins = 0; pins <= 1; pins++) {
+			bool can = !used && word_pins(word) == pins;
+
+			expect_eq(word_allocate(word, pins, &next) == 0, can);
+			if (can)
+				expect_eq(next, WORD_ALLOCATED);
+		}
 	}
 }
 
@@ -173,18 +175,16 @@ TEST(word, split_names_the_table)
 	}
 }
 
-/* A page is frozen only when it is idle and of one kind with the first of its table. */
-TEST(word, freeze_wants_idle_kin)
+/* A page joins others only when it is idle and of one kind with the first of its table. */
+TEST(word, idle_kin_can_join)
 {
 	for (size_t n = 0; n < WORDS; n++) {
-		word_t word = nth_word(n), next = 0;
+		word_t word = nth_word(n);
 		bool idle = word_pins(word) == 0 && !has(word, WORD_LOCKED) &&
-			    !has(word, WORD_FROZEN) && !has(word, WORD_POISONED);
+			    !has(word, WORD_POISONED);
 
-		expect_eq(word_freeze(word, word ^ WORD_DIRTY, &next) == 0, idle);
-		if (idle)
-			expect_eq(next, word | WORD_FROZEN);
-		expect(word_freeze(word, word ^ WORD_ALLOCATED, &next) != 0);
-		expect(word_freeze(word, word_with_owner(word, 77), &next) != 0);
+		expect_eq(word_can_join(word, word ^ WORD_DIRTY) == 0, idle);
+		expect(word_can_join(word, word ^ WORD_ALLOCATED) != 0);
+		expect(word_can_join(word, word_with_owner(word, 77)) != 0);
 	}
 }
