@@ -93,6 +93,7 @@ class Headers(Gate):
 class License(Gate):
     def test_every_source_names_the_license(self):
         self.write("mm/a.c", LICENSE)
+        self.write("tests/a.bin", "data\0")
         self.write("tools/a", "#!/bin/sh\n# SPDX-License-Identifier: BSD-2-Clause\n")
         self.passes("check-license")
         self.write("tools/b", "#!/bin/sh\n\n# SPDX-License-Identifier: BSD-2-Clause\n")
