@@ -5,6 +5,7 @@
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/page_map.h"
 #include "mm/table_pool.h"
 #include "tests/harness/memory.h"
 #include "tests/test.h"
@@ -91,6 +92,17 @@ TEST(alloc, leaves_pinned_and_poisoned_pages_alone)
 	require(frame_free(second, AREA_SIZE) == 0);
 	require(page_unpoison(first) == 0);
 	require(page_collapse(first) == 0);
+}
+
+/* What the allocator splits and collapses by itself is free memory only. */
+TEST(alloc, leaves_areas_in_use_as_they_are)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+
+	expect_eq(page_split_free(area), -EBUSY);
+	require(page_split(area) == 0);
+	expect_eq(page_collapse_free(area), -EBUSY);
+	expect_eq(page_collapse(area), 0);
 }
 
 /* A poisoned frame that is given back stays out of use. */

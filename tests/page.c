@@ -256,6 +256,28 @@ TEST(page, poison_takes_one_frame)
 	with_each_kind(poison_takes_one_frame);
 }
 
+/* The area stays split until its last poisoned page is repaired. */
+TEST(page, poison_is_kept_per_page)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+
+	expect_eq(page_poison(area), 0);
+	expect_eq(page_poison(pfn_add(area, 511)), 0);
+	expect_eq(page_unpoison(area), 0);
+	expect_eq(page_collapse(area), -EIO);
+	expect_str(page_map_check(), NULL);
+	expect_eq(page_unpoison(pfn_add(area, 511)), 0);
+	collapse(area);
+}
+
+/* A list of regions that is broken is refused before anything is touched. */
+TEST(page, broken_regions_are_refused)
+{
+	const struct region backwards[] = {{.start = pfn(512), .end = pfn(0)}};
+
+	expect_eq(page_map_init(backwards, 1, NULL), -EINVAL);
+}
+
 /* An area that is pinned in whole cannot be split, so poison takes it in whole. */
 TEST(page, poison_of_a_pinned_area_takes_the_area)
 {
