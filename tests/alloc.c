@@ -183,17 +183,12 @@ static void chain_free(struct chain *chain)
 	}
 }
 
-static void take_all(struct chain *chain, size_t size, uint64_t keep_frames)
+static void take_all(struct chain *chain, size_t size)
 {
 	pfn_t frame;
 
-	while (frames_free(MEMORY_DRAM) > keep_frames) {
-		for (unsigned burst = 0; burst < 64; burst++) {
-			if (frame_alloc(MEMORY_DRAM, NODE_ANY, size, &frame))
-				return;
-			chain_push(chain, frame, size);
-		}
-	}
+	while (frame_alloc(MEMORY_DRAM, NODE_ANY, size, &frame) == 0)
+		chain_push(chain, frame, size);
 }
 
 /* All DRAM can be had, each frame once; afterwards it is an ordinary -ENOMEM; all comes back. */
@@ -202,9 +197,9 @@ TEST(alloc, all_memory_can_be_had)
 	struct chain chain = {.length = 0};
 	pfn_t frame;
 
-	take_all(&chain, AREA_SIZE, 0);
+	take_all(&chain, AREA_SIZE);
 	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &frame), -ENOMEM);
-	take_all(&chain, PAGE_SIZE, 0);
+	take_all(&chain, PAGE_SIZE);
 	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame), -ENOMEM);
 	expect_eq(frames_free(MEMORY_DRAM), 0);
 	note("%llu runs taken", (unsigned long long)chain.length);
@@ -218,7 +213,7 @@ TEST(alloc, the_only_free_frame_is_found)
 	struct page_info info;
 	pfn_t frame, again;
 
-	take_all(&chain, PAGE_SIZE, 0);
+	take_all(&chain, PAGE_SIZE);
 	frame = chain.head;
 	chain.head = link_of(frame)->next;
 	chain.length--;
@@ -286,7 +281,7 @@ TEST(alloc, splits_fail_cleanly_without_memory)
 	struct page_table *tables;
 	struct page_info info;
 
-	take_all(&areas, AREA_SIZE, 0);
+	take_all(&areas, AREA_SIZE);
 	tables = take_all_tables();
 	expect_eq(page_split(area), -ENOMEM);
 	expect(page_look(area, &info) == 0 && info.size == AREA_SIZE);
