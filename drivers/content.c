@@ -165,17 +165,23 @@ static size_t at_most(uint64_t length, size_t limit)
 	return length < limit ? (size_t)length : limit;
 }
 
+uint64_t content_step(uint64_t length)
+{
+	uint64_t step = CONTENT_STEP;
+
+	while (length / step > CONTENT_STEPS_MAX)
+		step *= 2;
+	return step;
+}
+
 const char *content_of(const void *memory, uint64_t length)
 {
 	const uint8_t *bytes = memory;
 	size_t end_length = at_most(length, CONTENT_END_BYTES);
 	const char *name = content_recognise(bytes, at_most(length, CONTENT_START_BYTES),
 					     bytes + length - end_length, end_length);
-	uint64_t step = CONTENT_STEP;
 
-	while (length / step > CONTENT_STEPS_MAX)
-		step *= 2;
-	for (uint64_t at = step; !name && at < length; at += step)
+	for (uint64_t at = content_step(length); !name && at < length; at += content_step(length))
 		name = recognise_start(
 			(struct bytes){bytes + at, at_most(length - at, CONTENT_START_BYTES)});
 	return name;

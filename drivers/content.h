@@ -29,6 +29,8 @@ const char *content_recognise(const void *start, size_t start_length, const void
 
 /*
  * The same for a whole run of memory, which may be divided into namespaces: looks at its start, at
- * its end and every CONTENT_STEP; beyond CONTENT_STEPS_MAX steps (64 GiB) the steps are wider.
+ * its end and at every step. A step is CONTENT_STEP, and wider where there would be more than
+ * CONTENT_STEPS_MAX of them: over 64 GiB a namespace may be missed.
  */
 const char *content_of(const void *memory, uint64_t length);
+uint64_t content_step(uint64_t length);

@@ -52,14 +52,12 @@ static enum refusal_reason judge_extent(const struct builder *builder,
 	return NOT_REFUSED;
 }
 
-/* Whether somebody else is there. */
+/* Whether somebody else is there; the extent is good. */
 static enum refusal_reason judge_neighbours(const struct builder *builder,
 					    const struct inventory_range *range)
 {
-	struct span span;
+	const struct span span = {range->start.addr, range->start.addr + range->length};
 
-	if (!span_of(range->start, range->length, &span))
-		return REFUSED_EMPTY;
 	if (span_set_touches(&builder->used, span))
 		return REFUSED_OVERLAPS_USED;
 	if (span_set_touches(&builder->ram, span))

@@ -56,10 +56,8 @@ static const char *parse_interleave(const struct nfit_visitor *visitor, const ui
 	memcpy(&header, bytes, sizeof(header));
 	if (header.lines == 0 || header.line_bytes == 0)
 		return "an interleave structure without lines";
-	if ((length - sizeof(header)) / sizeof(uint32_t) < header.lines)
-		return "an interleave structure with more lines than it has room for";
 	if (length != sizeof(header) + header.lines * sizeof(uint32_t))
-		return wrong_length;
+		return "an interleave structure that has not the length of its lines";
 	interleave.index = header.index;
 	interleave.lines = header.lines;
 	interleave.line_bytes = header.line_bytes;
@@ -93,10 +91,8 @@ static const char *parse_flush(const struct nfit_visitor *visitor, const uint8_t
 	if (length < sizeof(header))
 		return wrong_length;
 	memcpy(&header, bytes, sizeof(header));
-	if ((length - sizeof(header)) / sizeof(uint64_t) < header.hints)
-		return "flush hints with more addresses than they have room for";
 	if (length != sizeof(header) + header.hints * sizeof(uint64_t))
-		return wrong_length;
+		return "flush hints that have not the length of their addresses";
 	flush.handle = header.handle;
 	flush.hints = header.hints;
 	flush.addresses = bytes + sizeof(header);

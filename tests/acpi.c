@@ -235,6 +235,19 @@ TEST(acpi, rsdt_stands_in_for_a_bad_xsdt)
 	expect_eq(tables.nr, 2);
 }
 
+/* A table that calls itself something else is no root. */
+TEST(acpi, root_has_its_signature)
+{
+	struct firmware table;
+
+	put_machine();
+	firmware_begin(&table, "RSDT", 1, sizeof(struct acpi_header));
+	put_table(XSDT, &table);
+	require(find_at(RSDP) == 0);
+	expect(has_fault("wrong signature"));
+	expect_eq(tables.root.address.addr, RSDT);
+}
+
 /* A bad candidate does not end the search. */
 TEST(acpi, next_source_is_tried)
 {

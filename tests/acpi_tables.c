@@ -228,6 +228,22 @@ TEST(acpi, broken_records_are_faults)
 	}
 }
 
+/* The same for the MADT, where a record is too short or too long for its type. */
+TEST(acpi, broken_processors_are_faults)
+{
+	static const uint8_t records[][9] = {{MADT_LOCAL_X2APIC, 8}, {MADT_LOCAL_APIC, 9}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+		struct firmware madt;
+
+		firmware_begin(&madt, "APIC", 3, sizeof(struct madt_header));
+		firmware_add(&madt, records[i], records[i][1]);
+		require(parse_madt(madt.bytes, madt.length) == 0);
+		expect_eq(seen.faults, 1);
+		expect_eq(seen.processors, 0);
+	}
+}
+
 /* A window of configuration space begins at its first bus, wherever its base is. */
 TEST(acpi, mcfg_lists_windows)
 {

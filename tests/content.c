@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Each format that must not be overwritten by mistake is recognised, and its neighbours are not. */
 #include "drivers/content.h"
+#include "tests/harness/memory.h"
 #include "tests/test.h"
 
 #include <stdlib.h>
@@ -127,6 +128,53 @@ TEST(content, ext_is_recognised)
 	expect_str(recognise(), "ext3");
 	put(SUPERBLOCK + 96, "\x42", 1); /* extents */
 	expect_str(recognise(), "ext4");
+}
+
+/* A superblock that is cut off is none, and is not read beyond. */
+TEST(content, ext_needs_its_superblock)
+{
+	enum { SUPERBLOCK = 1024, LENGTH = SUPERBLOCK + 58 };
+	uint8_t *window = calloc(1, LENGTH);
+
+	require(window != NULL);
+	memcpy(window + SUPERBLOCK, "\1\0\0\0\1", 5);
+	memcpy(window + SUPERBLOCK + 56, "\x53\xef", 2);
+	expect_str(content_recognise(window, LENGTH, NULL, 0), NULL);
+	free(window);
+}
+
+/* A namespace in the midst of a region is found where Linux would begin it. */
+TEST(content, namespaces_inside_are_found)
+{
+	enum { AREAS = 16 };
+	pfn_t areas[AREAS];
+
+	for (size_t i = 0; i < AREAS; i++) {
+		areas[i] = test_take(MEMORY_DRAM, AREA_SIZE);
+		memset(test_virt(areas[i], 0), 0, CONTENT_START_BYTES);
+	}
+	for (size_t i = 0; i < AREAS; i++) {
+		for (size_t j = 0; j < AREAS; j++) {
+			uint64_t distance = CONTENT_STEP / PAGE_SIZE;
+
+			if (!pfn_eq(pfn_add(areas[i], distance), areas[j]))
+				continue;
+			expect_str(content_of(test_virt(areas[i], 0), CONTENT_STEP + 4096), NULL);
+			memcpy(test_virt(areas[j], 0), "XFSB", 4);
+			expect_str(content_of(test_virt(areas[i], 0), CONTENT_STEP + 4096), "xfs");
+			return;
+		}
+	}
+	skip("no two of the areas are a step apart");
+}
+
+/* There are never more than CONTENT_STEPS_MAX steps, and they are narrow where that allows. */
+TEST(content, steps_are_bounded)
+{
+	expect_eq(content_step(0), CONTENT_STEP);
+	expect_eq(content_step(64ull << 30), CONTENT_STEP);
+	expect_eq(content_step(65ull << 30), 2 * CONTENT_STEP);
+	expect_eq(content_step(1ull << 40), 16 * CONTENT_STEP);
 }
 
 /* A partition table has to make sense, entry by entry: many things end in 0x55 0xaa. */

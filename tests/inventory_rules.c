@@ -66,6 +66,19 @@ TEST(inventory, impossible_range_is_refused)
 	}
 }
 
+/* A range that cannot be takes nothing from the others, nor from RAM. */
+TEST(inventory, impossible_range_claims_nothing)
+{
+	const struct inventory *inventory;
+
+	begin_with_range(GIB4, 16 * MIB);
+	nfit_add_nvdimm(&nfit, 2, 4096, UINT64_MAX - 8191);
+	inventory = build();
+	expect_eq(inventory->ranges[1].refused, REFUSED_BEYOND_CPU);
+	expect_eq(persistent_regions(inventory), 1);
+	expect_eq(inventory->nr_regions, 3);
+}
+
 /* A range up to the CPU's last byte is in; memory past 64 TiB is not, whatever the CPU can do. */
 TEST(inventory, range_ends_where_memory_can_be_mapped)
 {
@@ -157,6 +170,9 @@ TEST(inventory, mark_without_a_range_is_listed)
 	require(refusal != NULL);
 	expect_eq(refusal->start.addr, GIB4 + 16 * MIB);
 	expect_eq(refusal->length, 8 * MIB);
+	/* A range of any type is a name. */
+	nfit_add_range(&nfit, 0, GUID_PERSISTENT_DISK, GIB4 + 16 * MIB, 8 * MIB);
+	expect_eq(build()->nr_refusals, 0);
 }
 
 /* Registers are no memory: local and I/O APIC, PCI's configuration space, the event timer. */
@@ -301,6 +317,47 @@ TEST(inventory, mappings_that_do_not_add_up_disarm)
 		inventory = build();
 		expect(!persistent_region(inventory, 0)->armed);
 		expect(find_refusal(inventory, REFUSED_INCOMPLETE) != NULL);
+	}
+}
+
+/* Nor do sizes help that add up only because their sum wraps. */
+TEST(inventory, mappings_that_wrap_disarm)
+{
+	machine_begin(&machine);
+	nfit_begin(&nfit);
+	nfit_add_range(&nfit, 1, GUID_PERSISTENT, GIB4, 16 * MIB);
+	nfit_add_mapping(&nfit, 1, 1, (1ull << 63) + 8 * MIB, 0);
+	nfit_add_mapping(&nfit, 2, 1, (1ull << 63) + 8 * MIB, 0);
+	expect(!persistent_region(build(), 0)->armed);
+}
+
+/* The NVDIMMs of a set are in the order of their places in it. */
+TEST(inventory, members_are_in_the_order_of_their_places)
+{
+	const struct inventory *inventory;
+
+	machine_begin(&machine);
+	nfit_begin(&nfit);
+	nfit_add_range(&nfit, 1, GUID_PERSISTENT, GIB4, 48 * MIB);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct nfit_mapping mapping = {
+			.structure = {NFIT_TYPE_MAPPING, sizeof(mapping)},
+			.handle = i,
+			.range = 1,
+			.size = 16 * MIB,
+			.region_offset = (2 - i) * 4096,
+		};
+
+		firmware_add(&nfit, &mapping, sizeof(mapping));
+	}
+	inventory = build();
+	require(inventory->nr_sets == 1 && inventory->sets[0].nr_mappings == 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct inventory_mapping *mapping =
+			&inventory->mappings[inventory->sets[0].first_mapping + i];
+
+		expect_eq(mapping->region_offset, i * 4096);
+		expect_eq(inventory->nvdimms[mapping->nvdimm].handle, 2 - i);
 	}
 }
 

@@ -236,26 +236,72 @@ TEST(nfit, flush_hints_end_with_their_structure)
 	expect_eq(nfit_flush_address(&seen.flush[1], 7), 0xfe101038);
 }
 
-/* An interleave structure without lines, or with more than it holds, is a fault. */
+/* An interleave structure with other lines than it holds, or with empty ones, is a fault. */
 TEST(nfit, interleave_lines_end_with_their_structure)
 {
-	static const uint32_t line_counts[] = {0, 3, UINT32_MAX};
+	static const struct {
+		uint32_t lines, line_bytes;
+		bool good;
+	} cases[] = {{2, 64, true},
+		     {0, 64, false},
+		     {3, 64, false},
+		     {UINT32_MAX, 64, false},
+		     {2, 0, false}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(line_counts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct {
 			struct nfit_interleave_header header;
 			uint32_t lines[2];
-		} structure = {
-			{{NFIT_TYPE_INTERLEAVE, sizeof(structure)}, 1, 0, line_counts[i], 64},
-			{0, 1}};
+		} structure = {{{NFIT_TYPE_INTERLEAVE, sizeof(structure)},
+				1,
+				0,
+				cases[i].lines,
+				cases[i].line_bytes},
+			       {0, 1}};
 		struct firmware nfit;
 
 		nfit_begin(&nfit);
 		firmware_add(&nfit, &structure, sizeof(structure));
 		require(parse(nfit.bytes, nfit.length) == 0);
-		expect_eq(seen.interleaves, 0);
-		expect_eq(seen.faults, 1);
+		expect_eq(seen.interleaves, cases[i].good);
+		expect_eq(seen.faults, !cases[i].good);
 	}
+}
+
+/* A control region without windows may end before their fields, one with windows may not. */
+TEST(nfit, control_region_has_its_windows)
+{
+	static const struct {
+		uint16_t length, windows;
+		bool good;
+	} cases[] = {{32, 0, true}, {80, 0, true}, {80, 1, true}, {32, 1, false}, {48, 0, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct nfit_control control = {
+			.structure = {NFIT_TYPE_CONTROL, cases[i].length},
+			.windows = cases[i].windows,
+		};
+		struct firmware nfit;
+
+		nfit_begin(&nfit);
+		firmware_add(&nfit, &control, cases[i].length);
+		require(parse(nfit.bytes, nfit.length) == 0);
+		expect_eq(seen.controls, cases[i].good);
+		expect_eq(seen.faults, !cases[i].good);
+	}
+}
+
+/* Less than the header of a structure at the end of a table is a fault, too. */
+TEST(nfit, bytes_after_the_last_structure_are_a_fault)
+{
+	struct firmware nfit;
+
+	nfit_begin(&nfit);
+	nfit_add_range(&nfit, 1, GUID_PERSISTENT, 0x100000000, 0x8000000);
+	firmware_add(&nfit, "\0\0\4", 3);
+	require(parse(nfit.bytes, nfit.length) == 0);
+	expect_eq(seen.ranges, 1);
+	expect_eq(seen.faults, 1);
 }
 
 /* Lines of two NVDIMMs that take turns cover the range exactly once. */

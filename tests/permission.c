@@ -113,6 +113,24 @@ TEST(permission, region_by_its_nvdimms)
 	expect_eq(nr_complaints, 0);
 }
 
+/* A region without an NVDIMM has its own name only. */
+TEST(permission, region_without_nvdimm)
+{
+	static struct machine machine;
+	static struct firmware nfit;
+
+	nfit_begin(&nfit);
+	nfit_add_range(&nfit, 1, GUID_PERSISTENT, GIB4, 16 * MIB);
+	nfit_add_nvdimm(&nfit, 2, GIB4 + 16 * MIB, 16 * MIB);
+	machine_begin(&machine);
+	machine.sources.nfit = (struct acpi_bytes){nfit.bytes, nfit.length};
+	inventory = *machine_build(&machine);
+	permit("nmem0");
+	expect_writable("1");
+	permit("pmem0");
+	expect_writable("0");
+}
+
 /* A part of an interleave set permits nothing: the complaint names the rest. */
 TEST(permission, part_of_a_set_is_a_complaint)
 {
