@@ -127,13 +127,32 @@ $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 endef
 $(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
 
+# Fuzzing of what reads the firmware's tables: none of them is to be trusted.
+FUZZ_SECONDS := 20
+FUZZ_SOURCES := $(filter-out tests/host/main.c,$(HOST_SOURCES)) tests/host/fuzz/tables.c
+FUZZ_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+fuzz: $(BUILD)/fuzz/tables ## fuzz the parsers of firmware tables for FUZZ_SECONDS=20
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(Q)cd $(BUILD)/fuzz && ./tables -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 \
+		-print_final_stats=1 corpus $(CURDIR)/tests/tables
+
+$(BUILD)/fuzz/tables: $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.o)
+	$(call step,LD,$@)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^
+
+$(BUILD)/fuzz/%.c.o: %.c Makefile
+	$(call step,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+
 # Changes when a source comes or goes: what was linked with one that is gone must be linked again.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
 	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) | cmp -s - $@ || \
 		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) >$@
 
--include $(KERNEL_OBJECTS:.o=.d)
+-include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d)
 -include $(foreach compiler,gcc clang,$(HOST_SOURCES:%=$(BUILD)/host-$(compiler)/%.d))
 
 # --- For people -----------------------------------------------------------------------------------
@@ -179,5 +198,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host run test check format setup clean distclean help
+.PHONY: kernel iso host fuzz run test check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE

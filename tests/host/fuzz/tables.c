@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fuzzes what reads firmware's tables and the contents of memory (libFuzzer). The signature at the
+ * start of the input tells what it is; behind an NFIT or an SRAT a second table may follow. Lengths
+ * that no table would have are put right, so that the fuzzer need not guess them, and checksums are
+ * not looked at here: acpi_find() has its own input, a whole memory.
+ */
+#include "drivers/acpi.h"
+#include "drivers/acpi_layout.h"
+#include "drivers/content.h"
+#include "drivers/inventory.h"
+#include "drivers/inventory_print.h"
+#include "drivers/permission.h"
+#include "tests/firmware.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require_sound(const char *broken)
+{
+	if (broken)
+		__builtin_trap();
+}
+
+static void ignore_line(const char *line)
+{
+	if (strncmp(line, "# ", 2) != 0 || strlen(line) > 400)
+		__builtin_trap();
+}
+
+static void ignore_complaint(void *context, const char *text)
+{
+	(void)context;
+	(void)text;
+}
+
+/* Makes the stated length of a table fit, and splits off what follows it. */
+static struct acpi_bytes first_table(uint8_t *bytes, size_t size)
+{
+	struct acpi_header header;
+
+	memcpy(&header, bytes, sizeof(header));
+	if (header.length < sizeof(header) || header.length > size)
+		header.length = (uint32_t)size;
+	memcpy(bytes, &header, sizeof(header));
+	return (struct acpi_bytes){bytes, header.length};
+}
+
+static void give_table(struct inventory_sources *sources, struct acpi_bytes table)
+{
+	if (memcmp(table.bytes, "NFIT", 4) == 0)
+		sources->nfit = table;
+	else if (memcmp(table.bytes, "SRAT", 4) == 0)
+		sources->srat = table;
+	else if (memcmp(table.bytes, "APIC", 4) == 0)
+		sources->madt = table;
+	else if (memcmp(table.bytes, "MCFG", 4) == 0)
+		sources->mcfg = table;
+	else if (memcmp(table.bytes, "HPET", 4) == 0)
+		sources->hpet = table;
+}
+
+static void fuzz_inventory(uint8_t *bytes, size_t size)
+{
+	static struct machine machine;
+	struct inventory inventory;
+	struct acpi_bytes table = first_table(bytes, size);
+	size_t storage_bytes;
+	void *storage;
+
+	machine_begin(&machine);
+	give_table(&machine.sources, table);
+	if (size - table.length >= sizeof(struct acpi_header))
+		give_table(&machine.sources,
+			   first_table(bytes + table.length, size - table.length));
+	storage_bytes = inventory_size(&machine.sources);
+	storage = calloc(1, storage_bytes);
+	if (!storage || inventory_build(&machine.sources, storage, storage_bytes, &inventory))
+		__builtin_trap();
+	require_sound(machine_check(&machine, &inventory));
+	inventory_permit(&inventory, "all,nmem1,pmem0",
+			 &(struct complaints){ignore_complaint, NULL});
+	inventory_print(&inventory, ignore_line);
+	if (inventory_take(&inventory, pfn(0x1000), pfn(0x2000)))
+		__builtin_trap();
+	require_sound(region_list_check(inventory.regions, inventory.nr_regions));
+	free(storage);
+}
+
+/* The input as physical memory, from address 0 on. */
+static const uint8_t *memory;
+static size_t memory_bytes;
+
+static const void *map(phys_t start, size_t length)
+{
+	if (start.addr >= memory_bytes || length > memory_bytes - start.addr)
+		return NULL;
+	return memory + start.addr;
+}
+
+static void fuzz_acpi(const uint8_t *bytes, size_t size)
+{
+	static struct acpi_tables tables;
+	struct acpi_sources sources = {
+		.loader = phys(8), .loader_copy = bytes, .loader_copy_bytes = size, .map = map};
+
+	memory = bytes;
+	memory_bytes = size;
+	if ((acpi_find(&sources, &tables) == 0) != (tables.source != NULL))
+		__builtin_trap();
+	acpi_print(&tables, ignore_line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *copy;
+
+	if (size < sizeof(struct acpi_header))
+		return 0;
+	/* Exactly so long, and its own, for the sanitizer to see what is read beyond. */
+	copy = malloc(size);
+	if (!copy)
+		return 0;
+	memcpy(copy, data, size);
+	if (memcmp(copy, "RSD ", 4) == 0)
+		fuzz_acpi(copy, size);
+	else if (memcmp(copy, "DATA", 4) == 0)
+		(void)content_of(copy + 4, size - 4);
+	else
+		fuzz_inventory(copy, size);
+	free(copy);
+	return 0;
+}
