@@ -99,10 +99,9 @@ enum refusal_reason {
 };
 
 struct refusal {
-	const char
-		*what; /* "range", "mapping", "memory", "region", or a table: "nfit", "srat", ... */
-	uint64_t
-		id; /* range index, NVDIMM handle, type of memory, index of the region, or offset */
+	/* "range", "mapping", "memory", "region", or a table: "nfit", "srat", ... */
+	const char *what;
+	uint64_t id; /* index of the range, handle of the mapping's NVDIMM, offset in the table */
 	phys_t start;
 	uint64_t length; /* 0: about no memory */
 	enum refusal_reason reason;

@@ -228,7 +228,10 @@ static void print_refusal(const struct inventory *inventory, const struct refusa
 	else if (strcmp(refusal->what, "mapping") == 0)
 		append(&text, " handle=0x%" PRIx64, refusal->id);
 	else if (strcmp(refusal->what, "region") == 0)
-		append(&text, " name=%s", inventory->regions[refusal->id].name);
+		append(&text, " name=%s",
+		       region_find(inventory->regions, inventory->nr_regions,
+				   phys_to_pfn(refusal->start))
+			       ->name);
 	else if (strcmp(refusal->what, "memory") != 0)
 		append(&text, " offset=%" PRIu64, refusal->id);
 	if (refusal->length > 0 || refusal->start.addr > 0)

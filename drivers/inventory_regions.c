@@ -76,7 +76,6 @@ static struct span limit_ram(struct builder *builder, struct span span)
 		return span;
 	start = span.start > limit ? span.start : limit;
 	inventory_refuse(builder->inventory, &(struct refusal){.what = "memory",
-							       .id = MEMORY_TYPE_RAM,
 							       .start = phys(start),
 							       .length = span.end - start,
 							       .reason = reason});

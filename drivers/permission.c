@@ -93,12 +93,9 @@ static void complain_partial(const struct inventory *inventory, const struct reg
 static bool all_covers(struct inventory *inventory, size_t index)
 {
 	const struct region *region = &inventory->regions[index];
-	struct refusal refusal = {
-		.what = "region",
-		.id = index,
-		.start = pfn_to_phys(region->start),
-		.length = region_bytes(region),
-	};
+	struct refusal refusal = {.what = "region",
+				  .start = pfn_to_phys(region->start),
+				  .length = region_bytes(region)};
 
 	if (!region->armed) {
 		refusal.reason = REFUSED_NOT_ARMED;

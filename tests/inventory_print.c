@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The lines by which the inventory is reported. */
 #include "drivers/inventory_print.h"
+#include "drivers/permission.h"
 #include "tests/firmware.h"
 #include "tests/tables.h"
 #include "tests/test.h"
@@ -66,6 +67,18 @@ TEST(inventory, report_says_what_was_refused)
 	print(machine_with("zero_length_struct.nfit", NULL));
 	expect_line("# refused what=nfit offset=96 reason=malformed "
 		    "detail=a-structure-without-length;-the-rest-is-not-read");
+}
+
+/* A region is called by its name, also when others before it were divided meanwhile. */
+TEST(inventory, report_names_the_refused_region)
+{
+	struct inventory inventory = *machine_with("flag_not_armed.nfit", NULL);
+
+	inventory_permit(&inventory, "all", &(struct complaints){NULL, NULL});
+	require(inventory_take(&inventory, pfn(0x1000), pfn(0x2000)) == 0);
+	print(&inventory);
+	expect_line("# refused what=region name=pmem0 start=0x100000000 length=134217728 "
+		    "reason=not-armed");
 }
 
 /* A reader of key=value pairs can take every line apart, whatever the tables were. */
