@@ -17,6 +17,11 @@ void *host_virt(phys_t address)
 	return (void *)(DIRECT_MAP + address.addr);
 }
 
+unsigned host_cpu(void)
+{
+	return 0;
+}
+
 void host_print(const char *line)
 {
 	console_line("%s", line);

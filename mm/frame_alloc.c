@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The descriptors are the truth; the allocator keeps two bits per area that say where to look.
+ * What each CPU keeps at hand, so that it meets no other on its usual way: of each kind of memory
+ * the free frames of one row, and one free area. Their descriptors say allocated, so that nobody
+ * else takes them, and only this CPU touches the cache. What it cannot serve from there comes from
+ * the zones, and goes there.
  *
- *	whole     the area may be one free page of 2 MiB
- *	partial   the area is split and may have free frames
+ * A row or an area at hand keeps its size, which is the hysteresis: an area is split and collapsed
+ * for every 64 frames taken and given back, not for every one.
  *
- * A bit that is set may be wrong and is put right by whoever looks; one that is clear may be wrong
- * only while its area is in the other set, so that a search of both finds every free frame. A bit
- * is therefore set after the page became free, and cleared before the last look.
+ * When memory runs out, all CPUs are asked to give back what they keep; each does so at its next
+ * call, and an idle CPU keeps nothing.
  */
 #include "mm/frame_alloc.h"
 
@@ -15,60 +17,25 @@
 
 #include "mm/host.h"
 #include "mm/page.h"
-#include "mm/page_map.h"
+#include "mm/zone.h"
 
-enum { BITS = 64 };
+#define NO_AREA pfn(UINT64_MAX)
 
-/* A set of areas of one region, by their number in it, and where the last one was found. */
-struct area_set {
-	_Atomic uint64_t *bits;
-	atomic_size_t hint;
-};
+struct cache {
+	struct row row;
+	struct zone *row_zone;
+	pfn_t area; /* NO_AREA: none */
+	struct zone *area_zone;
+	size_t hint;        /* where the zones were searched last */
+	unsigned give_back; /* the last wish that was fulfilled */
+} __attribute__((aligned(64)));
 
-/* What the allocator knows of one region. */
-struct zone {
-	const struct region *region;
-	pfn_t first; /* of its first area; before the region's start if that is ragged */
-	size_t areas;
-	struct area_set whole;
-	struct area_set partial;
-	_Atomic uint64_t next_frame; /* where the last search for a frame ended */
-};
-
+static struct cache (*caches)[MEMORY_KINDS]; /* by CPU */
 static struct zone *zones;
 static size_t nr_zones;
 
-static size_t areas_of(const struct region *region)
-{
-	pfn_t last = pfn_area(pfn(region->end.n - 1));
-
-	return pfn_distance(pfn_area(region->start), last) / PAGES_PER_AREA + 1;
-}
-
-static size_t words_for(size_t areas)
-{
-	return (areas + BITS - 1) / BITS;
-}
-
-static pfn_t area_at(const struct zone *zone, size_t index)
-{
-	return pfn_add(zone->first, index * PAGES_PER_AREA);
-}
-
-static size_t index_of(const struct zone *zone, pfn_t frame)
-{
-	return pfn_distance(zone->first, frame) / PAGES_PER_AREA;
-}
-
-static void set_add(struct area_set *set, size_t index)
-{
-	atomic_fetch_or(&set->bits[index / BITS], (uint64_t)1 << index % BITS);
-}
-
-static void set_remove(struct area_set *set, size_t index)
-{
-	atomic_fetch_and(&set->bits[index / BITS], ~((uint64_t)1 << index % BITS));
-}
+/* Counts how often memory ran out: each time is a wish that all give back what they keep. */
+static atomic_uint wishes;
 
 static struct zone *zone_of(pfn_t frame)
 {
@@ -77,282 +44,246 @@ static struct zone *zone_of(pfn_t frame)
 	return region ? &zones[region - page_map.regions] : NULL;
 }
 
-/* The frames of an area that belong to the zone's region. */
-static void frames_in(const struct zone *zone, size_t index, pfn_t *start, pfn_t *end)
+static bool in_row(const struct cache *cache, pfn_t frame)
 {
-	*start = area_at(zone, index);
-	*end = pfn_add(*start, PAGES_PER_AREA);
-	if (pfn_before(*start, zone->region->start))
-		*start = zone->region->start;
-	if (pfn_before(zone->region->end, *end))
-		*end = zone->region->end;
+	const struct row *row = &cache->row;
+
+	return row->anchor && (frame.n ^ row->start.n) < PAGES_PER_ROW &&
+	       row->in_zone >> frame.n % PAGES_PER_ROW & 1;
+}
+
+static void flush(struct cache *cache)
+{
+	pfn_t area = cache->area;
+
+	cache->give_back = atomic_load_explicit(&wishes, memory_order_relaxed);
+	if (cache->row.anchor)
+		zone_give_row(cache->row_zone, &cache->row);
+	cache->area = NO_AREA;
+	if (!pfn_eq(area, NO_AREA))
+		zone_disown_area(cache->area_zone, area);
+}
+
+static void flush_if_wished(struct cache *cache)
+{
+	if (unlikely(cache->give_back != atomic_load_explicit(&wishes, memory_order_relaxed)))
+		flush(cache);
+}
+
+/* --- Frames of 4 KiB --- */
+
+/* A frame at hand that somebody pinned or poisoned meanwhile is passed over. */
+static bool take_from_row(struct row *row, pfn_t *frame)
+{
+	for (uint64_t bits = row->frames; bits; bits &= bits - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(bits);
+
+		if (unlikely(atomic_load_explicit(&row->words[i], memory_order_relaxed) !=
+			     WORD_ALLOCATED))
+			continue;
+		row->frames &= ~((uint64_t)1 << i);
+		*frame = pfn_add(row->start, i);
+		return true;
+	}
+	return false;
 }
 
 /*
- * Takes something out of one area; `found` is where. True: taken. False: nothing to be had there.
+ * Gives a frame back to the row at hand. -EINVAL: it is there already, or was not allocated.
+ * -EBUSY: held. -EIO: poisoned, and so not to be kept at hand.
  */
-typedef bool (*take_t)(struct zone *, size_t index, pfn_t *found);
-
-/* Tries every area of a set, from where the last one was found, once around. */
-static bool search(struct zone *zone, struct area_set *set, take_t take, pfn_t *found)
+static int give_to_row(struct row *row, pfn_t frame)
 {
-	size_t words = words_for(zone->areas);
-	size_t hint = atomic_load(&set->hint);
+	unsigned i = frame.n % PAGES_PER_ROW;
+	uint64_t bit = (uint64_t)1 << i;
+	word_t word = atomic_load_explicit(&row->words[i], memory_order_relaxed);
 
-	for (size_t i = 0; i < words; i++) {
-		size_t at = (hint + i) % words;
-		uint64_t bits = atomic_load(&set->bits[at]);
-
-		for (; bits; bits &= bits - 1) {
-			size_t index = at * BITS + (size_t)__builtin_ctzll(bits);
-
-			if (!take(zone, index, found))
-				continue;
-			atomic_store(&set->hint, at);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Puts an area into the set that its descriptor says. */
-static void settle(struct zone *zone, size_t index)
-{
-	struct page_info info;
-	pfn_t start, end;
-	bool split;
-
-	frames_in(zone, index, &start, &end);
-	split = !page_look(start, &info) && info.size == PAGE_SIZE;
-	set_add(split ? &zone->partial : &zone->whole, index);
-	set_remove(split ? &zone->whole : &zone->partial, index);
-}
-
-/* What a look at one area for a free frame came to. */
-enum look {
-	LOOK_TAKEN,
-	LOOK_FULL,    /* every frame is allocated or poisoned */
-	LOOK_HELD,    /* what is free is pinned */
-	LOOK_SETTLED, /* the area is whole */
-};
-
-static bool take_page(pfn_t frame)
-{
-	struct page *page = page_hold(frame, PAGE_SIZE);
-
-	if (!page)
-		return false;
-	if (page_allocate(page) == 0)
-		return true;
-	page_unpin(page);
-	return false;
-}
-
-/* Takes the first free frame of [start, end). */
-static enum look take_in(struct zone *zone, pfn_t start, pfn_t end, pfn_t *found)
-{
-	enum look result = LOOK_FULL;
-	struct page_info info;
-
-	for (*found = start; pfn_before(*found, end); *found = pfn_add(*found, 1)) {
-		if (page_look(*found, &info))
-			continue;
-		if (info.size != PAGE_SIZE) {
-			settle(zone, index_of(zone, *found));
-			return LOOK_SETTLED;
-		}
-		if (info.allocated || info.poisoned)
-			continue;
-		if (take_page(*found)) {
-			atomic_store(&zone->next_frame, found->n + 1);
-			return LOOK_TAKEN;
-		}
-		result = LOOK_HELD;
-	}
-	return result;
-}
-
-/* Takes one frame of a split area, from where the last one was taken. */
-static bool take_frame(struct zone *zone, size_t index, pfn_t *found)
-{
-	pfn_t next = pfn(atomic_load(&zone->next_frame));
-	pfn_t start, end;
-	enum look first, second;
-
-	frames_in(zone, index, &start, &end);
-	if (pfn_before(next, start) || !pfn_before(next, end))
-		next = start;
-	first = take_in(zone, next, end, found);
-	if (first == LOOK_TAKEN || first == LOOK_SETTLED)
-		return first == LOOK_TAKEN;
-	second = take_in(zone, start, next, found);
-	if (second == LOOK_FULL && first == LOOK_FULL) {
-		set_remove(&zone->partial, index);
-		/* Somebody may have freed a frame behind this look, before the bit went. */
-		second = take_in(zone, start, end, found);
-		if (second == LOOK_TAKEN || second == LOOK_HELD)
-			set_add(&zone->partial, index);
-	}
-	return second == LOOK_TAKEN;
-}
-
-/* Splits a free area and takes its first frame. */
-static bool take_frame_of_whole(struct zone *zone, size_t index, pfn_t *found)
-{
-	struct page_info info;
-	int error = page_split_free(area_at(zone, index));
-
-	if (!error) {
-		settle(zone, index);
-		return take_frame(zone, index, found);
-	}
-	if (error == -EBUSY && !page_look(area_at(zone, index), &info) &&
-	    (info.allocated || info.poisoned))
-		set_remove(&zone->whole, index);
-	return false;
-}
-
-static bool take_area(struct zone *zone, size_t index, pfn_t *found)
-{
-	struct page_info info;
-	int error;
-
-	*found = area_at(zone, index);
-	error = page_allocate_area(*found);
-	if (!error) {
-		set_remove(&zone->whole, index);
-		return true;
-	}
-	if (error == -ESTALE)
-		settle(zone, index);
-	else if (!page_look(*found, &info) && (info.allocated || info.poisoned))
-		set_remove(&zone->whole, index);
-	return false;
-}
-
-/* Makes a split area whole if all of it is free, and takes it. */
-static bool take_area_of_split(struct zone *zone, size_t index, pfn_t *found)
-{
-	if (page_collapse_free(area_at(zone, index)))
-		return false;
-	settle(zone, index);
-	return take_area(zone, index, found);
-}
-
-static bool alloc_in(struct zone *zone, size_t size, pfn_t *found)
-{
-	if (size == PAGE_SIZE)
-		return search(zone, &zone->partial, take_frame, found) ||
-		       search(zone, &zone->whole, take_frame_of_whole, found);
-	return search(zone, &zone->whole, take_area, found) ||
-	       search(zone, &zone->partial, take_area_of_split, found);
-}
-
-int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
-{
-	if (size != PAGE_SIZE && size != AREA_SIZE)
+	if (row->frames & bit || pfn_eq(frame, page_to_pfn(row->anchor)))
 		return -EINVAL;
-	for (int preferred = 1; preferred >= 0; preferred--) {
-		for (size_t i = 0; i < nr_zones; i++) {
-			const struct region *region = zones[i].region;
-			bool near = node == NODE_ANY || region->node == node;
+	if (unlikely(word != WORD_ALLOCATED)) {
+		int error = page_reuse(&row->words[i]);
 
-			if (region->kind == kind && near == preferred &&
-			    alloc_in(&zones[i], size, start))
-				return 0;
-		}
+		if (error)
+			return error;
 	}
+	row->frames |= bit;
+	return 0;
+}
+
+/* Takes something from one zone into the cache, or for the caller. */
+typedef bool (*from_zone_t)(struct cache *, struct zone *, pfn_t *found);
+
+static bool row_from_zone(struct cache *cache, struct zone *zone, pfn_t *frame)
+{
+	cache->row_zone = zone;
+	return zone_take_row(zone, &cache->hint, &cache->row) &&
+	       (take_from_row(&cache->row, frame) || zone_take_anchor(zone, &cache->row, frame));
+}
+
+static bool area_from_zone(struct cache *cache, struct zone *zone, pfn_t *area)
+{
+	return zone_take_area(zone, &cache->hint, area);
+}
+
+/*
+ * Asks the zones of a kind, those of the node first; and once more after giving back what this CPU
+ * keeps, which may be just what is missing.
+ */
+static int from_zones(struct cache *cache, enum memory_kind kind, uint32_t node, from_zone_t take,
+		      pfn_t *found)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		for (int near = 1; near >= 0; near--) {
+			for (size_t i = 0; i < nr_zones; i++) {
+				const struct region *region = zones[i].region;
+				bool here = node == NODE_ANY || region->node == node;
+
+				if (region->kind == kind && here == near &&
+				    take(cache, &zones[i], found))
+					return 0;
+			}
+		}
+		flush(cache);
+	}
+	atomic_fetch_add(&wishes, 1);
 	return -ENOMEM;
 }
 
-/* After a frame became free: the area is whole again, or has something to give. */
-static void frame_became_free(struct zone *zone, pfn_t frame)
+static bool suits(const struct zone *zone, uint32_t node)
 {
-	size_t index = index_of(zone, frame);
-	struct page_info info;
-
-	/* A neighbour that is in use is the usual reason not to collapse, and cheap to find. */
-	for (size_t i = 1; i < PAGES_PER_AREA; i++) {
-		pfn_t other = pfn(pfn_area(frame).n | (frame.n + i) % PAGES_PER_AREA);
-
-		if (page_look(other, &info) || info.allocated) {
-			set_add(&zone->partial, index);
-			return;
-		}
-	}
-	/* It may fail, as for a pinned page; settling finds out. */
-	if (page_collapse_free(frame) == 0)
-		settle(zone, index);
-	else
-		set_add(&zone->partial, index);
+	return node == NODE_ANY || zone->region->node == node;
 }
 
-/* Makes the area that holds the run one of pages of its size, when whoever frees it may ask so. */
-static int match_size(pfn_t start, size_t size)
+static int alloc_frame(struct cache *cache, enum memory_kind kind, uint32_t node, pfn_t *frame)
+{
+	if (cache->row.anchor) {
+		if (likely(suits(cache->row_zone, node)) &&
+		    (likely(take_from_row(&cache->row, frame)) ||
+		     zone_take_anchor(cache->row_zone, &cache->row, frame)))
+			return 0;
+		zone_give_row(cache->row_zone, &cache->row);
+	}
+	return from_zones(cache, kind, node, row_from_zone, frame);
+}
+
+static int free_frame(struct zone *zone, pfn_t frame)
 {
 	struct page_info info;
 
-	if (start.n % (size >> PAGE_SHIFT) != 0 || page_look(start, &info) || !info.allocated)
+	if (page_look(frame, &info) || !info.allocated)
 		return -EINVAL;
-	if (info.size == size)
+	if (info.size == AREA_SIZE) {
+		int error = page_split(frame);
+
+		if (error)
+			return error;
+	}
+	return zone_give(zone, frame, PAGE_SIZE);
+}
+
+/* --- Areas of 2 MiB --- */
+
+static int alloc_area(struct cache *cache, enum memory_kind kind, uint32_t node, pfn_t *area)
+{
+	if (!pfn_eq(cache->area, NO_AREA) && suits(cache->area_zone, node) &&
+	    page_is_unused(cache->area)) {
+		*area = cache->area;
+		cache->area = NO_AREA;
 		return 0;
-	return size == PAGE_SIZE ? page_split(start) : page_collapse(start);
+	}
+	return from_zones(cache, kind, node, area_from_zone, area);
+}
+
+static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
+{
+	struct page_info info;
+
+	if (area.n % PAGES_PER_AREA || pfn_eq(area, cache->area))
+		return -EINVAL;
+	if (pfn_eq(cache->area, NO_AREA) && page_reuse_area(area) == 0) {
+		cache->area = area;
+		cache->area_zone = zone;
+		return 0;
+	}
+	if (page_look(area, &info) || !info.allocated)
+		return -EINVAL;
+	if (info.size == PAGE_SIZE) {
+		int error = page_collapse(area);
+
+		if (error)
+			return error == -EIO ? -EBUSY : error;
+	}
+	return zone_give(zone, area, AREA_SIZE);
+}
+
+/* --- For all --- */
+
+int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
+{
+	struct cache *cache = &caches[host_cpu()][kind];
+
+	flush_if_wished(cache);
+	if (likely(size == PAGE_SIZE))
+		return alloc_frame(cache, kind, node, start);
+	return size == AREA_SIZE ? alloc_area(cache, kind, node, start) : -EINVAL;
 }
 
 int frame_free(pfn_t start, size_t size)
 {
-	struct zone *zone = zone_of(start);
-	struct page *page;
-	int error;
+	struct cache *cache = caches[host_cpu()];
+	struct zone *zone;
 
-	if (!zone || (size != PAGE_SIZE && size != AREA_SIZE))
-		return -EINVAL;
-	error = match_size(start, size);
-	if (error)
-		return error == -EIO ? -EBUSY : error;
-	page = page_hold(start, size);
-	if (!page)
-		return -EBUSY;
-	error = page_release(page);
-	if (error) {
-		page_unpin(page);
-		return error;
+	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+		flush_if_wished(&cache[kind]);
+		if (size == PAGE_SIZE && in_row(&cache[kind], start)) {
+			int error = give_to_row(&cache[kind].row, start);
+
+			if (error != -EIO)
+				return error;
+		}
 	}
-	if (size == AREA_SIZE)
-		set_add(&zone->whole, index_of(zone, start));
-	else
-		frame_became_free(zone, start);
-	return 0;
+	zone = zone_of(start);
+	if (!zone)
+		return -EINVAL;
+	if (size == PAGE_SIZE)
+		return free_frame(zone, start);
+	return size == AREA_SIZE ? free_area(&cache[zone->region->kind], zone, start) : -EINVAL;
+}
+
+void frame_alloc_flush(void)
+{
+	for (int kind = 0; kind < MEMORY_KINDS; kind++)
+		flush(&caches[host_cpu()][kind]);
+}
+
+/* Frames that a CPU keeps at hand are free as far as everybody else is concerned. */
+static uint64_t frames_at_hand(const struct cache *cache)
+{
+	uint64_t frames = cache->row.anchor ? 1 : 0;
+
+	frames += (uint64_t)__builtin_popcountll(cache->row.frames);
+	return frames + (pfn_eq(cache->area, NO_AREA) ? 0 : PAGES_PER_AREA);
 }
 
 uint64_t frames_free(enum memory_kind kind)
 {
 	uint64_t frames = 0;
 
-	for (size_t i = 0; i < nr_zones; i++) {
-		const struct region *region = zones[i].region;
-		struct page_info info;
-
-		for (pfn_t frame = region->start;
-		     region->kind == kind && pfn_before(frame, region->end);
-		     frame = pfn_add(frame, info.size >> PAGE_SHIFT)) {
-			if (page_look(frame, &info))
-				host_panic("frames_free: %#llx of %s has no descriptor",
-					   (unsigned long long)pfn_to_phys(frame).addr,
-					   region->name);
-			if (!info.allocated && !info.poisoned)
-				frames += info.size >> PAGE_SHIFT;
-		}
-	}
+	for (size_t i = 0; i < nr_zones; i++)
+		if (zones[i].region->kind == kind)
+			frames += zone_free_frames(&zones[i]);
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		frames += frames_at_hand(&caches[cpu][kind]);
 	return frames;
 }
 
+/* The state is the caches, the zones, and the zones' bits, in this order. */
 size_t frame_alloc_size(const struct region *regions, size_t nr)
 {
-	size_t bytes = nr * sizeof(struct zone);
+	size_t bytes = HOST_CPUS_MAX * sizeof(*caches) + nr * sizeof(struct zone);
 
 	for (size_t i = 0; i < nr; i++)
-		bytes += 2 * words_for(areas_of(&regions[i])) * sizeof(uint64_t);
+		bytes += zone_size(&regions[i]);
 	return align_up(bytes, PAGE_SIZE);
 }
 
@@ -373,24 +304,18 @@ static void *area_for_tables(void)
 
 void frame_alloc_init(void *state)
 {
-	_Atomic uint64_t *bits;
+	char *bits;
 
-	zones = state;
+	caches = state;
+	zones = (struct zone *)&caches[HOST_CPUS_MAX];
 	nr_zones = page_map.nr_regions;
-	bits = (_Atomic uint64_t *)&zones[nr_zones];
+	bits = (char *)&zones[nr_zones];
 	for (size_t i = 0; i < nr_zones; i++) {
-		struct zone *zone = &zones[i];
-		size_t words;
-
-		zone->region = &page_map.regions[i];
-		zone->first = pfn_area(zone->region->start);
-		zone->areas = areas_of(zone->region);
-		words = words_for(zone->areas);
-		zone->whole.bits = bits;
-		zone->partial.bits = bits + words;
-		bits += 2 * words;
-		for (size_t index = 0; index < zone->areas; index++)
-			settle(zone, index);
+		zone_init(&zones[i], &page_map.regions[i], bits);
+		bits += zone_size(&page_map.regions[i]);
 	}
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		for (int kind = 0; kind < MEMORY_KINDS; kind++)
+			caches[cpu][kind].area = NO_AREA;
 	table_pool_set_source(area_for_tables);
 }

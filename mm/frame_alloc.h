@@ -5,8 +5,9 @@
  * poisoned.
  *
  * A request for 4 KiB takes a page of a split area if there is one and splits a whole area
- * otherwise. When the last page of an area becomes free the area is collapsed.
- * Allocating persistent memory writes nothing to it.
+ * otherwise. When the last page of an area becomes free the area is collapsed. Each CPU keeps some
+ * free memory at hand, so that its usual requests meet no other CPU's.
+ * Allocating persistent memory writes nothing to it, and permits nobody to.
  */
 #pragma once
 
@@ -39,6 +40,13 @@ int frame_alloc(enum memory_kind, uint32_t node, size_t size, pfn_t *start) must
  * -ENOMEM: part of a whole area, and no memory to split it.
  */
 int frame_free(pfn_t start, size_t size) must_check;
+
+/*
+ * Gives back what this CPU keeps at hand: up to 64 frames and an area of each kind, which look
+ * allocated though frames_free() counts them. For a CPU that becomes idle, and before the map is
+ * compared with what it was.
+ */
+void frame_alloc_flush(void);
 
 /* Frames of a kind that are neither allocated nor poisoned, exact when nobody changes that. */
 uint64_t frames_free(enum memory_kind);

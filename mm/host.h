@@ -17,6 +17,10 @@
  */
 void *host_virt(phys_t address);
 
+/* Which CPU runs this, below HOST_CPUS_MAX; the code that asks is not moved to another one. */
+enum { HOST_CPUS_MAX = 256 };
+unsigned host_cpu(void);
+
 /* One line of the report, without its newline. Lines of different CPUs do not mix. */
 void host_print(const char *line);
 

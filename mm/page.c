@@ -280,6 +280,77 @@ int page_allocate_area(pfn_t frame)
 	return 0;
 }
 
+_Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
+{
+	unsigned own = page_to_pfn(anchor).n % PAGES_PER_ROW;
+	_Atomic word_t *word = held_word(anchor, "page_allocate_row");
+	_Atomic word_t *row = word - own;
+	uint64_t others = *pages & ~((uint64_t)1 << own);
+	word_t old = atomic_load(word);
+	word_t next;
+
+	do {
+		if (word_allocate(old, 1, &next))
+			return NULL;
+	} while (!atomic_compare_exchange_weak(word, &old, next + WORD_ONE_PIN));
+	*pages = others;
+	for (; others; others &= others - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(others);
+
+		old = atomic_load_explicit(&row[i], memory_order_relaxed);
+		if (word_allocate(old, 0, &next) ||
+		    !atomic_compare_exchange_strong(&row[i], &old, next))
+			*pages &= ~((uint64_t)1 << i);
+	}
+	return row;
+}
+
+int page_reuse(_Atomic word_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed) == WORD_ALLOCATED
+		       ? 0
+		       : change_word(word, word_reuse);
+}
+
+int page_reuse_area(pfn_t area)
+{
+	_Atomic word_t *word = area_word(area);
+
+	return word ? page_reuse(word) : -EINVAL;
+}
+
+bool page_is_unused(pfn_t area)
+{
+	return atomic_load_explicit(area_word(area), memory_order_relaxed) == WORD_ALLOCATED;
+}
+
+void page_disown_word(_Atomic word_t *word)
+{
+	word_t old = atomic_load(word);
+
+	while (!atomic_compare_exchange_weak(word, &old, word_disowned(old)))
+		;
+}
+
+void page_disown(pfn_t area)
+{
+	_Atomic word_t *word = area_word(area);
+	word_t seen = atomic_load(word);
+
+	while (!(seen & WORD_SPLIT))
+		if (atomic_compare_exchange_weak(word, &seen, word_disowned(seen)))
+			return;
+	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
+		struct page *page = page_hold(pfn_add(area, i), PAGE_SIZE);
+
+		if (!page)
+			host_panic("frame allocator: the free area at %#llx changed its size",
+				   (unsigned long long)pfn_to_phys(area).addr);
+		page_disown_word(held_word(page, "page_disown"));
+		page_unpin(page);
+	}
+}
+
 enum which {
 	ANY,
 	FREE_ONLY,

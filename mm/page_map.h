@@ -66,3 +66,26 @@ int page_allocate_area(pfn_t) must_check;
 /* Like page_split() and page_collapse(), but of free pages only: -EBUSY if one is not free. */
 int page_split_free(pfn_t) must_check;
 int page_collapse_free(pfn_t) must_check;
+
+/* --- For pages that the allocator keeps at hand: allocated, and used by nobody. --- */
+
+enum { PAGES_PER_ROW = 64 };
+
+/*
+ * Allocates the pages of a row that are free and in the set *pages, bit i for its page i. `anchor`
+ * is one of them, which the caller has pinned; it stays pinned, so that the row's 64 words, the
+ * result, stay where they are. *pages becomes those that were allocated apart from the anchor.
+ * NULL: the anchor is not free.
+ */
+_Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages) must_check;
+
+/* By word_reuse(), for a page of a row; the same for a whole area. */
+int page_reuse(_Atomic word_t *) must_check;
+int page_reuse_area(pfn_t) must_check;
+
+/* Whether an area at hand is as it was put there. */
+bool page_is_unused(pfn_t area);
+
+/* Makes a page of a row, or an area split or not, free again, held or not. */
+void page_disown_word(_Atomic word_t *);
+void page_disown(pfn_t area);

@@ -182,6 +182,28 @@ static inline int word_release(word_t word, word_t *next)
 	return 0;
 }
 
+/*
+ * What an allocated page becomes that its user is done with and the allocator keeps at hand: clean
+ * and without an owner. -EINVAL: not allocated. -EBUSY: held. -EIO: poisoned, not to be used again.
+ */
+static inline int word_reuse(word_t word, word_t *next)
+{
+	if ((word & WORD_SPLIT) || !(word & WORD_ALLOCATED))
+		return -EINVAL;
+	if (word_pins(word) != 0 || (word & WORD_LOCKED))
+		return -EBUSY;
+	if (word & WORD_POISONED)
+		return -EIO;
+	*next = WORD_ALLOCATED;
+	return 0;
+}
+
+/* A page that the allocator kept at hand is free again, held or not. */
+static inline word_t word_disowned(word_t word)
+{
+	return word & (WORD_PINS | (word_t)(WORD_LOCKED | WORD_POISONED));
+}
+
 /* An area's word once `table`, page aligned, describes it. */
 static inline int word_split(word_t word, uintptr_t table, word_t *next)
 {

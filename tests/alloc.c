@@ -39,6 +39,7 @@ TEST(alloc, gives_what_was_asked_for)
 			expect_eq(page_size(pfn_to_page(frame)), sizes[i]);
 			expect(is_allocated(frame));
 			expect_eq(frame_free(frame, sizes[i]), 0);
+			frame_alloc_flush();
 			expect(!is_allocated(frame));
 		}
 	}
@@ -243,6 +244,7 @@ TEST(alloc, areas_become_whole_again)
 		require(frame_free(frames[pick], PAGE_SIZE) == 0);
 		frames[pick] = frames[left - 1];
 	}
+	frame_alloc_flush();
 	page_map_usage(&after);
 	expect_eq(after.areas_split, before.areas_split);
 }

@@ -9,6 +9,7 @@ void balance_take(struct balance *balance)
 {
 	struct page_map_usage usage;
 
+	frame_alloc_flush();
 	page_map_usage(&usage);
 	balance->areas_split = usage.areas_split;
 	balance->pins = page_map_pins();

@@ -17,6 +17,11 @@ static const char *watched;
 static unsigned watch_seconds;
 
 /* One system call for each line: nothing is lost when the process dies. */
+unsigned host_cpu(void)
+{
+	return 0;
+}
+
 void host_print(const char *line)
 {
 	struct iovec parts[] = {
