@@ -260,6 +260,7 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	find_tables(map_firmware); /* ... so they are read through windows from now on */
 	time_init();
 	watchdog_init(); /* interrupts are on */
+	host_watch("boot", options.timeout);
 	start_screen();
 
 	take_inventory();  /* firmware tables -> NVDIMMs and regions */
