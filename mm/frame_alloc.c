@@ -261,7 +261,8 @@ static uint64_t frames_at_hand(const struct cache *cache)
 {
 	uint64_t frames = cache->row.anchor ? 1 : 0;
 
-	frames += (uint64_t)__builtin_popcountll(cache->row.frames);
+	for (uint64_t bits = cache->row.frames; bits; bits &= bits - 1)
+		frames++;
 	return frames + (pfn_eq(cache->area, NO_AREA) ? 0 : PAGES_PER_AREA);
 }
 
