@@ -183,6 +183,6 @@ const char *content_of(const void *memory, uint64_t length)
 
 	for (uint64_t at = content_step(length); !name && at < length; at += content_step(length))
 		name = recognise_start(
-			(struct bytes){bytes + at, at_most(length - at, CONTENT_START_BYTES)});
+			(struct bytes){bytes + at, at_most(length - at, CONTENT_STEP_BYTES)});
 	return name;
 }

@@ -172,9 +172,9 @@ TEST(content, namespaces_inside_are_found)
 TEST(content, steps_are_bounded)
 {
 	expect_eq(content_step(0), CONTENT_STEP);
-	expect_eq(content_step(64ull << 30), CONTENT_STEP);
-	expect_eq(content_step(65ull << 30), 2 * CONTENT_STEP);
-	expect_eq(content_step(1ull << 40), 16 * CONTENT_STEP);
+	expect_eq(content_step(16ull << 30), CONTENT_STEP);
+	expect_eq(content_step(17ull << 30), 2 * CONTENT_STEP);
+	expect_eq(content_step(1ull << 40), 1 << 30);
 }
 
 /* A partition table has to make sense, entry by entry: many things end in 0x55 0xaa. */
