@@ -33,6 +33,9 @@ class GoodReports(unittest.TestCase):
     def test_line_ends_may_be_crlf(self):
         self.assertEqual(parse(GOOD.replace("\n", "\r\n")).violations, [])
 
+    def test_the_boot_loader_may_leave_a_carriage_return(self):
+        self.assertEqual(parse(edited("BIFOLD-TEST-START", "\rBIFOLD-TEST-START")).violations, [])
+
     def test_a_failure_is_a_failed_report_without_violations(self):
         self.assertEqual(parse(FAILED).violations, [])
         self.assertEqual(parse(FAILED).verdict(), "failed")

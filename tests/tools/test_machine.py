@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A description is taken as it stands or refused by name; QEMU gets what it says."""
 
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -30,7 +31,7 @@ class Descriptions(unittest.TestCase):
     def test_defaults(self):
         machine = self.read()
         self.assertEqual((machine.name, machine.memory, machine.cpus, machine.cpu),
-                         ("canned", 512 << 20, 1, "max"))
+                         ("canned", 128 << 20, 1, "max"))
 
     def test_unknown_key(self):
         self.refused("memroy", "memroy = 1G")
@@ -51,6 +52,12 @@ class Descriptions(unittest.TestCase):
         self.refused("either size= or image=", "nvdimms = unarmed")
         self.refused("an existing file", "nvdimms = image=none.xz")
         self.refused("node=1", "nvdimms = size=1M node=1")
+        self.refused("address= is for dimms", "nvdimms = size=1M address=0x100000000")
+
+    def test_bad_dimm(self):
+        self.refused("a DIMM has address=", "dimms = size=1M")
+        self.refused("a DIMM has address=", "dimms = size=1M address=0x100000000 unarmed")
+        self.refused("an address such as", "dimms = size=1M address=4G")
 
     def test_bad_regular_expression(self):
         self.refused("a regular expression", expect="lines = (")
@@ -76,10 +83,17 @@ class Descriptions(unittest.TestCase):
 
     def test_command_of_nvdimms(self):
         arguments, files = self.command(
-            "nodes =\n\t256M\n\t256M\nnvdimms =\n\tsize=1M label=128K node=1\n\tsize=2M unarmed")
+            "nodes =\n\t64M\n\t64M\nnvdimms =\n\tsize=1M label=128K node=1\n\tsize=2M unarmed")
         self.assertIn("nvdimm,memdev=m0,id=nv0,label-size=131072,node=1", arguments)
         self.assertIn("nvdimm,memdev=m1,id=nv1,unarmed=on", arguments)
         self.assertEqual([path.stat().st_size for path in files], [1 << 20, 2 << 20])
+
+    def test_command_of_a_table_with_memory_behind_it(self):
+        arguments, files = self.command("dimms = size=1M address=0x100000000\n"
+                                        "tables = tests/tables/ok_minimal.nfit.bin")
+        self.assertIn("pc-dimm,memdev=m0,addr=0x100000000", arguments)
+        self.assertIn(f"file={ROOT}/tests/tables/ok_minimal.nfit.bin", arguments)
+        self.assertEqual(len(files), 1)
 
     def test_options_go_through_a_file(self):
         arguments, _ = self.command("options = write=nmem0,nmem1 seed=7")
@@ -91,6 +105,13 @@ class Descriptions(unittest.TestCase):
         self.assertTrue(paths)
         for path in paths:
             read_machine(path, ROOT)
+
+    def test_every_fault_on_purpose_is_on_some_machine(self):
+        faults = set(re.findall(r"^TEST\(fault, *(\w+)\)", (ROOT / "tests/fault.c").read_text(),
+                                re.MULTILINE))
+        used = " ".join(read_machine(path, ROOT).options
+                        for path in ROOT.glob("tests/machines/*.ini"))
+        self.assertEqual(sorted(faults - set(re.findall(r"fault\.(\w+)", used))), [])
 
 
 if __name__ == "__main__":

@@ -68,6 +68,17 @@ class AsDescribed(Runs):
             self.assertEqual(bool(verdict.problems), bool(wanted), verdict.problems)
         self.expect_problem(verdict.problems, "it went on")
 
+    def test_a_foreseen_fault_is_as_described(self):
+        self.assertEqual(self.said(FAILED, 35, expect="red =\n\t^page.splits: \n\tthe run failed"),
+                         [])
+        self.assertEqual(self.verdict.counts(), (1, 0, 0))
+
+    def test_red_must_be_met_and_met_alone(self):
+        self.expect_problem(self.said(FAILED, 35, expect="red = ^page.splits: "),
+                            "not foreseen by `red`: expected exit = passed")
+        self.expect_problem(self.said(GOOD, 33, expect="red = ^crash"),
+                            "expected the runner to find /^crash/")
+
     def test_log_and_junit_are_written(self):
         self.said(GOOD, 33)
         logs = self.folder / "logs"
@@ -256,8 +267,10 @@ class Backing(Runs):
         (self.folder / "good").write_text(GOOD, encoding="latin-1")
         nvdimms = "nvdimms =\n\tsize=1M\n\tsize=4M"
         self.expect_problem(self.run_with(fake, nvdimms, "unchanged = yes"),
-                            "NVDIMM 1 was written although unchanged = yes: byte 0x2dc6c0")
+                            "a forbidden write to NVDIMM 1: byte 0x2dc6c0")
+        self.expect_problem(self.run_with(fake, nvdimms + " unchanged"), "a forbidden write")
         self.assertEqual(self.run_with(fake, nvdimms), [])
+        self.assertEqual(self.run_with(fake, "nvdimms =\n\tsize=1M unchanged\n\tsize=4M"), [])
 
     def test_untouched_files_are_as_described(self):
         self.assertEqual(self.said(GOOD, 33, "nvdimms =\n\tsize=1M\n\tsize=4T", "unchanged = yes"),

@@ -16,24 +16,24 @@ PATTERN_ENDS = 8 * BLOCK        # of a large file, only this much at each end ca
 PATTERN_WHOLE = 256 * BLOCK
 
 
-def create(path, nvdimm, index):
-    """Makes the backing file of NVDIMM number `index`; returns its size in bytes."""
-    size = nvdimm.size
+def create(path, medium, index):
+    """Makes the backing file of medium number `index`; returns its size in bytes."""
+    size = medium.size
     with open(path, "wb") as stream:
-        for offset, data in _content(nvdimm, index):
+        for offset, data in _content(medium, index):
             stream.seek(offset)
             stream.write(data)
-            if nvdimm.image:
+            if medium.image:
                 size = offset + len(data)
         stream.truncate(size)
     return size
 
 
-def difference(path, nvdimm, index):
+def difference(path, medium, index):
     """None, or what in the file is not as create() left it."""
     place = 0
     with open(path, "rb") as stream:
-        for offset, data in _content(nvdimm, index):
+        for offset, data in _content(medium, index):
             found = _stray(stream, place, offset) or _compare(stream, offset, data)
             if found:
                 return found
@@ -41,14 +41,14 @@ def difference(path, nvdimm, index):
         return _stray(stream, place, os.fstat(stream.fileno()).st_size)
 
 
-def _content(nvdimm, index):
-    if nvdimm.image:
-        yield from _image(nvdimm.image)
-    elif nvdimm.pattern:
-        for offset in range(0, nvdimm.size, BLOCK):
-            if (nvdimm.size <= PATTERN_WHOLE or offset < PATTERN_ENDS
-                    or offset >= nvdimm.size - PATTERN_ENDS):
-                length = min(BLOCK, nvdimm.size - offset)
+def _content(medium, index):
+    if medium.image:
+        yield from _image(medium.image)
+    elif medium.unchanged:
+        for offset in range(0, medium.size, BLOCK):
+            if (medium.size <= PATTERN_WHOLE or offset < PATTERN_ENDS
+                    or offset >= medium.size - PATTERN_ENDS):
+                length = min(BLOCK, medium.size - offset)
                 yield offset, random.Random(f"{index}/{offset}").randbytes(length)
 
 

@@ -61,6 +61,18 @@ def judge(machine, ended, report, statuses, required):
     return verdict
 
 
+def turn_red_round(expect, verdict):
+    """For a run that must be found wrong: what was found and foreseen is no problem any more."""
+    if not expect.red:
+        return
+    found = verdict.problems
+    verdict.problems = [f"not foreseen by `red`: {problem}" for problem in found
+                        if not any(re.search(pattern, problem) for pattern in expect.red)]
+    verdict.problems += [f"expected the runner to find /{pattern}/" for pattern in expect.red
+                         if not any(re.search(pattern, problem) for problem in found)]
+    if not verdict.problems:
+        verdict.leaves = []
+
 def _ending(machine, ended, statuses):
     known = ", ".join(f"{status} {word}" for status, word in sorted(statuses.items()))
     said = f"; it said: {ended.errors[-2000:]}" if ended.errors else ""

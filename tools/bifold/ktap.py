@@ -144,6 +144,7 @@ class _Parser:
             return []
         self.report.started = True
         first = starts[0]
+        rows[first] = rows[first].lstrip("\r")        # GRUB's: it ends its lines with LF CR
         ends = [i for i, row in enumerate(rows) if END in row]
         for marker, places in ((START, starts), (END, ends)):
             for place in places[1:]:

@@ -5,12 +5,12 @@
 purpose   one sentence: what this machine is there to show
 boot      pvh | iso-bios | iso-uefi | usb-bios | usb-uefi | program
 program   boot = program: the command to run instead of QEMU, in the project's root (a hosted build)
-memory    DRAM, such as 512M (default)
+memory    DRAM (default 128M)
 cpus      how many (default 1)
 cpu       QEMU's CPU model (default max)
 nodes     one NUMA node per line: its DRAM; the sum must be `memory`
-nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed fill=pattern
-dimms     one pc-dimm per line: size=S address=A; memory behind a table of our own
+nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed unchanged
+dimms     the same with address=A: plain memory there, for a table of our own to describe
 tables    one ACPI table per line, added beside QEMU's own
 tree      ACPI tables of which the runner builds an RSDP and RSDT, loaded at 128 MiB (rsdp=0x8000000)
 qemu      more arguments for QEMU, one or several per line
@@ -25,7 +25,10 @@ skip-reasons regular expressions: a test may also skip for such a reason; each m
 lines        regular expressions that must each match a line of the report, taken without its "# "
 no-lines     regular expressions that must match none
 bail-out     a regular expression for the reason with which the run must end itself
-unchanged    yes: every NVDIMM must be left with the bytes that it had; implies fill=pattern
+red          regular expressions: this run must be found wrong, with problems that each match one, and
+             each one matched; a proof that the runner sees what it is there to see
+unchanged    yes: every NVDIMM and DIMM must be left with the bytes that it had, as the word on its
+             line says of one; those without an image are filled with a pattern first
 
 Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word is
 an error.
@@ -46,19 +49,15 @@ class DescriptionError(Exception):
 
 
 @dataclass
-class Nvdimm:
-    size: int = 0                # bytes of the backing file, label area included
+class Medium:
+    """An NVDIMM or a DIMM, backed by a file."""
+    size: int = 0                # bytes of the file, label area included
     label: int = 0
     node: int | None = None
     unarmed: bool = False
-    pattern: bool = False        # filled with reproducible bytes instead of zeros
-    image: Path | None = None    # or with this file, compressed by xz
-
-
-@dataclass
-class Dimm:
-    size: int
-    address: int
+    unchanged: bool = False      # must keep its bytes
+    image: Path | None = None    # the file's content, compressed by xz
+    address: int | None = None   # of a DIMM
 
 
 @dataclass
@@ -71,6 +70,7 @@ class Expect:
     lines: list = field(default_factory=list)
     no_lines: list = field(default_factory=list)
     bail_out: str | None = None
+    red: list = field(default_factory=list)
     unchanged: bool = False
 
 
@@ -93,6 +93,10 @@ class Machine:
     tree: list = field(default_factory=list)
     qemu: list = field(default_factory=list)
     expect: Expect = None
+
+    def media(self):
+        """All that has a backing file, in the order of the files."""
+        return self.nvdimms + self.dimms
 
 
 def parse_size(text):
@@ -123,14 +127,14 @@ def read_machine(path, root):
         purpose=keys.text("purpose"),
         boot=keys.one_of("boot", BOOTS),
         program=keys.text("program", ""),
-        memory=keys.convert("memory", parse_size, "512M"),
+        memory=keys.convert("memory", parse_size, "128M"),
         cpus=keys.convert("cpus", _positive, "1"),
         cpu=keys.text("cpu", "max"),
         options=keys.text("options", ""),
         bound=keys.convert("bound", _positive, "60"),
         nodes=keys.convert_each("nodes", parse_size),
-        nvdimms=keys.convert_each("nvdimms", keys.nvdimm),
-        dimms=keys.convert_each("dimms", keys.dimm),
+        nvdimms=keys.convert_each("nvdimms", keys.medium),
+        dimms=keys.convert_each("dimms", keys.medium),
         tables=keys.convert_each("tables", keys.file),
         tree=keys.convert_each("tree", keys.file),
         qemu=[word for line in keys.lines("qemu") for word in line.split()])
@@ -150,6 +154,7 @@ def _expect(keys):
         lines=keys.convert_each("lines", _regex),
         no_lines=keys.convert_each("no-lines", _regex),
         bail_out=keys.convert("bail-out", lambda text: _regex(text) if text else None, ""),
+        red=keys.convert_each("red", _regex),
         unchanged=keys.one_of("unchanged", ("yes", "no"), "no") == "yes")
     keys.finish()
     return expect
@@ -165,14 +170,19 @@ def _check(machine):
     if machine.nodes and sum(machine.nodes) != machine.memory:
         refuse(f"the nodes have {sum(machine.nodes)} bytes together, expected memory = "
                f"{machine.memory}")
-    for nvdimm in machine.nvdimms:
-        if nvdimm.node is not None and nvdimm.node >= len(machine.nodes):
-            refuse(f"an NVDIMM has node={nvdimm.node}, but 'nodes' has {len(machine.nodes)}")
-    if machine.expect.unchanged:
-        if not machine.nvdimms:
-            refuse("unchanged = yes, but there is no NVDIMM")
-        for nvdimm in machine.nvdimms:
-            nvdimm.pattern = not nvdimm.image
+    for medium in machine.media():
+        if medium.node is not None and medium.node >= len(machine.nodes):
+            refuse(f"node={medium.node}, but 'nodes' has {len(machine.nodes)}")
+    for medium in machine.nvdimms:
+        if medium.address is not None:
+            refuse("QEMU chooses where an NVDIMM lies; address= is for dimms")
+    for medium in machine.dimms:
+        if medium.address is None or medium.label or medium.unarmed:
+            refuse("a DIMM has address=, and neither label= nor unarmed")
+    if machine.expect.unchanged and not machine.media():
+        refuse("unchanged = yes, but there is no NVDIMM")
+    for medium in machine.media():
+        medium.unchanged |= machine.expect.unchanged
 
 
 def _positive(text):
@@ -240,33 +250,25 @@ class _Keys:
             raise ValueError("an existing file, named from the project's root")
         return self.root / text
 
-    def nvdimm(self, line):
-        result = Nvdimm()
+    def medium(self, line):
+        result = Medium()
         for word in line.split():
             key, _, value = word.partition("=")
-            if key == "size":
-                result.size = parse_size(value)
-            elif key == "label":
-                result.label = parse_size(value)
+            if key in ("size", "label"):
+                setattr(result, key, parse_size(value))
             elif key == "node" and value.isdigit():
                 result.node = int(value)
-            elif word == "unarmed":
-                result.unarmed = True
-            elif word == "fill=pattern":
-                result.pattern = True
+            elif word in ("unarmed", "unchanged"):
+                setattr(result, word, True)
             elif key == "image":
                 result.image = self.file(value)
+            elif key == "address":
+                result.address = _address(value)
             else:
-                raise ValueError("the words size= label= node= unarmed fill=pattern image=")
+                raise ValueError("the words size= label= node= address= image= unarmed unchanged")
         if bool(result.size) == bool(result.image):
             raise ValueError("either size= or image=")
         return result
-
-    def dimm(self, line):
-        words = dict(word.partition("=")[::2] for word in line.split())
-        if set(words) != {"size", "address"}:
-            raise ValueError("the words size= and address=")
-        return Dimm(parse_size(words["size"]), _address(words["address"]))
 
     def finish(self):
         unknown = set(self.section) - self.asked

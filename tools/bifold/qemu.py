@@ -16,13 +16,14 @@ def command(machine, paths, scratch):
     """The arguments that run `machine`; makes its backing files in the folder `scratch`.
 
     `paths` names what was built: {"kernel": ..., "iso": ...}.
-    Returns (arguments, [backing file of each NVDIMM]).
+    Returns (arguments, [backing file of each medium]).
     """
-    files = [scratch / f"nvdimm{index}" for index in range(len(machine.nvdimms))]
-    sizes = [backing.create(path, nvdimm, index)
-             for index, (path, nvdimm) in enumerate(zip(files, machine.nvdimms))]
-    slots = max(8, len(machine.nvdimms) + len(machine.dimms))
-    top = machine.memory + 2 * (sum(sizes) + sum(dimm.size for dimm in machine.dimms))
+    media = machine.media()
+    files = [scratch / f"medium{index}" for index in range(len(media))]
+    sizes = [backing.create(path, medium, index)
+             for index, (path, medium) in enumerate(zip(files, media))]
+    slots = max(8, len(media))
+    top = machine.memory + 2 * sum(sizes)
     arguments = ["-M", "q35,nvdimm=on", "-accel", "tcg", "-cpu", machine.cpu,
                  "-smp", str(machine.cpus),
                  "-m", f"{machine.memory >> 20}M,slots={slots},maxmem={top + _HOTPLUG_SPARE}B",
@@ -30,11 +31,8 @@ def command(machine, paths, scratch):
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
     arguments += _boot(machine.boot, paths)
     arguments += _nodes(machine)
-    for index, (nvdimm, path, size) in enumerate(zip(machine.nvdimms, files, sizes)):
-        arguments += _nvdimm(index, nvdimm, path, size)
-    for index, dimm in enumerate(machine.dimms):
-        arguments += ["-object", f"memory-backend-ram,id=d{index},size={dimm.size}",
-                      "-device", f"pc-dimm,memdev=d{index},addr={dimm.address:#x}"]
+    for index, (medium, path, size) in enumerate(zip(media, files, sizes)):
+        arguments += _medium(index, medium, path, size)
     for table in machine.tables:
         arguments += ["-acpitable", f"file={_escape(table)}"]
     if machine.tree:
@@ -81,14 +79,17 @@ def _nodes(machine):
     return arguments
 
 
-def _nvdimm(index, nvdimm, path, size):
-    device = f"nvdimm,memdev=m{index},id=nv{index}"
-    if nvdimm.label:
-        device += f",label-size={nvdimm.label}"
-    if nvdimm.unarmed:
+def _medium(index, medium, path, size):
+    if medium.address is None:
+        device = f"nvdimm,memdev=m{index},id=nv{index}"
+    else:
+        device = f"pc-dimm,memdev=m{index},addr={medium.address:#x}"
+    if medium.label:
+        device += f",label-size={medium.label}"
+    if medium.unarmed:
         device += ",unarmed=on"
-    if nvdimm.node is not None:
-        device += f",node={nvdimm.node}"
+    if medium.node is not None:
+        device += f",node={medium.node}"
     return ["-object", f"memory-backend-file,id=m{index},share=on,mem-path={_escape(path)},"
                        f"size={size}",
             "-device", device]

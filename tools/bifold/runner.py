@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bifold import backing, junit, ktap, process, qemu, sources
-from bifold.judge import Verdict, judge
+from bifold.judge import Verdict, judge, turn_red_round
 from bifold.machine import DescriptionError, read_machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +54,7 @@ def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS
     statuses = PROGRAM_STATUSES if machine.boot == "program" else qemu.STATUSES
     verdict = judge(machine, ended, report, statuses, _required(machine))
     verdict.problems += changes
+    turn_red_round(machine.expect, verdict)
     junit.write(logs / f"{machine.name}.xml", verdict, report)
     return verdict
 
@@ -71,12 +72,13 @@ def _absent(machine, kernel, iso):
 
 
 def _changes(machine, files):
-    if not machine.expect.unchanged:
-        return []
-    found = [(index, backing.difference(path, machine.nvdimms[index], index))
-             for index, path in enumerate(files)]
-    return [f"NVDIMM {index} was written although unchanged = yes: {what}"
-            for index, what in found if what]
+    problems = []
+    for index, (medium, path) in enumerate(zip(machine.media(), files)):
+        what = backing.difference(path, medium, index) if medium.unchanged else None
+        if what:
+            kind = "NVDIMM" if index < len(machine.nvdimms) else "DIMM"
+            problems.append(f"a forbidden write to {kind} {index}: {what}")
+    return problems
 
 
 def _required(machine):
