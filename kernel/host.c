@@ -22,6 +22,16 @@ unsigned host_cpu(void)
 	return 0;
 }
 
+unsigned host_cpus(void)
+{
+	return 1;
+}
+
+void host_on_each_cpu(void (*fn)(void *), void *arg)
+{
+	fn(arg);
+}
+
 void host_print(const char *line)
 {
 	console_line("%s", line);

@@ -17,9 +17,18 @@
  */
 void *host_virt(phys_t address);
 
-/* Which CPU runs this, below HOST_CPUS_MAX; the code that asks is not moved to another one. */
-enum { HOST_CPUS_MAX = 256 };
+/* Which CPU runs this, below host_cpus(); the code that asks is not moved to another one. */
 unsigned host_cpu(void);
+
+/* How many CPUs take part, 1 ... HOST_CPUS_MAX. */
+enum { HOST_CPUS_MAX = 256 };
+unsigned host_cpus(void);
+
+/*
+ * Runs fn(arg) on every CPU at the same time and returns when all are done. Called on CPU 0, which
+ * takes part. Between such calls the other CPUs are idle and keep no memory at hand.
+ */
+void host_on_each_cpu(void (*fn)(void *), void *arg);
 
 /* One line of the report, without its newline. Lines of different CPUs do not mix. */
 void host_print(const char *line);
