@@ -4,6 +4,7 @@
 #include "drivers/acpi.h"
 #include "drivers/inventory.h"
 #include "drivers/inventory_print.h"
+#include "drivers/nfit_claims.h"
 #include "drivers/permission.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -34,9 +35,12 @@ static struct options options;
 static struct acpi_tables acpi;
 static struct inventory inventory;
 
-/* Memory that is in use from the start: low memory, the image, and the tables of the firmware. */
-enum { USED_MAX = ACPI_TABLES_MAX + 4 };
-static struct memory_range used[USED_MAX];
+/*
+ * Memory that is in use from the start: low memory, the image, and the tables of the firmware.
+ * Behind that, RAM that the NFIT claims: early memory keeps off it as well.
+ */
+enum { USED_MAX = ACPI_TABLES_MAX + 4, CLAIMS_MAX = 64 };
+static struct memory_range used[USED_MAX + CLAIMS_MAX];
 static size_t nr_used;
 
 /* Below it are the BIOS's own data, and what application processors start from. */
@@ -89,6 +93,17 @@ static void note_used_memory(void)
 	for (size_t i = 0; i < acpi.nr; i++)
 		if (!acpi.table[i].fault) /* the length of a broken one is not to be believed */
 			use(acpi.table[i].address, acpi.table[i].length);
+}
+
+static void start_early_memory(void)
+{
+	size_t nr_avoid = nr_used;
+
+	if (nfit_claims(acpi_table(&acpi, "NFIT"), boot.map, boot.nr_map, used, &nr_avoid,
+			ARRAY_SIZE(used)))
+		host_panic("the NFIT says of more than %d parts of RAM that they are persistent",
+			   CLAIMS_MAX);
+	early_memory_init(boot.map, boot.nr_map, used, nr_avoid);
 }
 
 /* The screen shows the same as the serial port, from its first line on. */
@@ -255,7 +270,7 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 
 	find_tables(boot_memory); /* where they lie, so that nothing overwrites them */
 	note_used_memory();
-	early_memory_init(boot.map, boot.nr_map, used, nr_used);
+	start_early_memory();
 	paging_init();             /* the final page tables; the identity map is gone */
 	find_tables(map_firmware); /* ... so they are read through windows from now on */
 	time_init();

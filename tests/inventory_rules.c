@@ -2,6 +2,7 @@
 /* The rules by which the inventory protects data, each with a machine that would break it. */
 #include "drivers/acpi_layout.h"
 #include "drivers/inventory.h"
+#include "drivers/nfit_claims.h"
 #include "tests/firmware.h"
 #include "tests/test.h"
 
@@ -43,6 +44,34 @@ static void change_range(size_t field, const void *value, size_t bytes)
 {
 	memcpy(nfit.bytes + sizeof(struct nfit_header) + field, value, bytes);
 	firmware_seal(&nfit);
+}
+
+/* RAM that the NFIT calls persistent is known before any memory is used; other claims do not count.
+ */
+TEST(inventory, claims_on_ram_are_known_early)
+{
+	struct memory_range claims[2];
+	size_t nr = 0;
+
+	begin_with_range(GIB4, 64 * MIB);
+	nfit_add_nvdimm(&nfit, 2, 16 * MIB, MIB);
+	nfit_add_range(&nfit, 3, GUID_VOLATILE, 32 * MIB, MIB);
+	nfit_add_nvdimm(&nfit, 4, 127 * MIB, 2 * MIB);
+	build();
+	expect_eq(nfit_claims(machine.sources.nfit, machine.sources.map, machine.sources.nr_map,
+			      claims, &nr, ARRAY_SIZE(claims)),
+		  0);
+	require(nr == 2);
+	expect_eq(claims[0].start.addr, 16 * MIB);
+	expect_eq(claims[0].length, MIB);
+	expect_eq(claims[1].start.addr, 127 * MIB);
+	expect_eq(claims[1].length, 2 * MIB);
+
+	nr = 1;
+	expect_eq(nfit_claims(machine.sources.nfit, machine.sources.map, machine.sources.nr_map,
+			      claims, &nr, ARRAY_SIZE(claims)),
+		  -ENOSPC);
+	expect_eq(nfit_claims((struct acpi_bytes){NULL, 0}, NULL, 0, claims, &nr, 2), 0);
 }
 
 /* An extent that cannot be is refused. */
