@@ -202,10 +202,18 @@ class Red(Runs):
         self.expect_problem(self.said(log, 33), "expected to skip, found pass")
 
     def test_an_expectation_that_nothing_meets(self):
-        self.expect_problem(self.said(GOOD, 33, expect="skip-reasons = no cable"),
-                            "no test skipped for /no cable/")
         self.expect_problem(self.said(GOOD, 33, expect="fail = page.x*"),
                             "no test that failed matches page.x*")
+
+    def test_a_reason_to_skip_covers_no_other_reason(self):
+        path = self.folder / "reason.ini"
+        logs = self.folder / "logs"
+        for reason, problems in (("^no area is free$", 0), ("^no cable", 1)):
+            text = MACHINE.replace("skip = page.collapses", f"skip-reasons = {reason}")
+            path.write_text(text.format(machine="", expect=""), encoding="ascii")
+            verdict = runner.run_machine(read_machine(path, ROOT), kernel=self.kernel, logs=logs,
+                                         program=speaking(self.folder, GOOD, 33))
+            self.assertEqual(len(verdict.problems), problems, verdict.problems)
 
     def test_missing_suite(self):
         log = GOOD[:GOOD.index("1..2")] + "1..1\n" + GOOD[GOOD.index("  KTAP"):]

@@ -164,7 +164,4 @@ def _unused(expect, report):
         names = [leaf.name for leaf in report.leaves if leaf.result == result]
         problems += [f"no test that {word} matches {glob}" for glob in globs
                      if not any(fnmatchcase(name, glob) for name in names)]
-    reasons = [leaf.reason for leaf in report.leaves if leaf.result == "skip"]
-    problems += [f"no test skipped for /{pattern}/" for pattern in expect.skip_reasons
-                 if not any(re.search(pattern, reason) for reason in reasons)]
     return problems

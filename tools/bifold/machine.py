@@ -21,7 +21,8 @@ bound     seconds until the run counts as hung (default 60)
 exit         passed | failed | skipped
 suites       all (default) | portable | names: suites that the report must have
 skip, fail   globs: the tests that must skip or fail; no other may
-skip-reasons regular expressions: a test may also skip for such a reason; each must occur
+skip-reasons regular expressions: a test may also skip for such a reason, which states what this
+             machine does not have
 lines        regular expressions that must each match a line of the report, taken without its "# "
 no-lines     regular expressions that must match none
 bail-out     a regular expression for the reason with which the run must end itself
