@@ -44,12 +44,11 @@ static struct zone *zone_of(pfn_t frame)
 	return region ? &zones[region - page_map.regions] : NULL;
 }
 
-static bool in_row(const struct cache *cache, pfn_t frame)
+/* Not of the anchor, which is not handed out as long as there is a row. */
+static bool in_row(const struct row *row, pfn_t frame)
 {
-	const struct row *row = &cache->row;
-
-	return row->anchor && (frame.n ^ row->start.n) < PAGES_PER_ROW &&
-	       row->in_zone >> frame.n % PAGES_PER_ROW & 1;
+	return (frame.n ^ row->start.n) < PAGES_PER_ROW &&
+	       row->region >> frame.n % PAGES_PER_ROW & 1;
 }
 
 static void flush(struct cache *cache)
@@ -64,13 +63,31 @@ static void flush(struct cache *cache)
 		zone_disown_area(cache->area_zone, area);
 }
 
-static void flush_if_wished(struct cache *cache)
+static bool is_wished(const struct cache *cache)
 {
-	if (unlikely(cache->give_back != atomic_load_explicit(&wishes, memory_order_relaxed)))
-		flush(cache);
+	return cache->give_back != atomic_load_explicit(&wishes, memory_order_relaxed);
+}
+
+static bool suits(const struct zone *zone, uint32_t node)
+{
+	return node == NODE_ANY || (zone && zone->region->node == node);
 }
 
 /* --- Frames of 4 KiB --- */
+
+/* The usual case of take_from_row(): the first frame at hand will do. */
+static inline bool take_first(struct row *row, pfn_t *frame)
+{
+	uint64_t bits = row->frames;
+	unsigned i = (unsigned)__builtin_ctzll(bits | (uint64_t)1 << (PAGES_PER_ROW - 1));
+
+	if (unlikely(!bits) ||
+	    unlikely(atomic_load_explicit(&row->words[i], memory_order_relaxed) != WORD_ALLOCATED))
+		return false;
+	row->frames = bits & (bits - 1);
+	*frame = pfn_add(row->start, i);
+	return true;
+}
 
 /* A frame at hand that somebody pinned or poisoned meanwhile is passed over. */
 static bool take_from_row(struct row *row, pfn_t *frame)
@@ -98,7 +115,7 @@ static int give_to_row(struct row *row, pfn_t frame)
 	uint64_t bit = (uint64_t)1 << i;
 	word_t word = atomic_load_explicit(&row->words[i], memory_order_relaxed);
 
-	if (row->frames & bit || pfn_eq(frame, page_to_pfn(row->anchor)))
+	if (row->frames & bit)
 		return -EINVAL;
 	if (unlikely(word != WORD_ALLOCATED)) {
 		int error = page_reuse(&row->words[i]);
@@ -149,11 +166,6 @@ static int from_zones(struct cache *cache, enum memory_kind kind, uint32_t node,
 	return -ENOMEM;
 }
 
-static bool suits(const struct zone *zone, uint32_t node)
-{
-	return node == NODE_ANY || zone->region->node == node;
-}
-
 static int alloc_frame(struct cache *cache, enum memory_kind kind, uint32_t node, pfn_t *frame)
 {
 	if (cache->row.anchor) {
@@ -183,15 +195,23 @@ static int free_frame(struct zone *zone, pfn_t frame)
 
 /* --- Areas of 2 MiB --- */
 
-static int alloc_area(struct cache *cache, enum memory_kind kind, uint32_t node, pfn_t *area)
+static bool take_area_at_hand(struct cache *cache, uint32_t node, pfn_t *area)
 {
-	if (!pfn_eq(cache->area, NO_AREA) && suits(cache->area_zone, node) &&
-	    page_is_unused(cache->area)) {
-		*area = cache->area;
-		cache->area = NO_AREA;
-		return 0;
-	}
-	return from_zones(cache, kind, node, area_from_zone, area);
+	if (pfn_eq(cache->area, NO_AREA) || !suits(cache->area_zone, node) ||
+	    !page_is_unused(cache->area))
+		return false;
+	*area = cache->area;
+	cache->area = NO_AREA;
+	return true;
+}
+
+static bool keep_area_at_hand(struct cache *cache, struct zone *zone, pfn_t area)
+{
+	if (!pfn_eq(cache->area, NO_AREA) || area.n % PAGES_PER_AREA || page_reuse_area(area))
+		return false;
+	cache->area = area;
+	cache->area_zone = zone;
+	return true;
 }
 
 static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
@@ -200,11 +220,8 @@ static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
 
 	if (area.n % PAGES_PER_AREA || pfn_eq(area, cache->area))
 		return -EINVAL;
-	if (pfn_eq(cache->area, NO_AREA) && page_reuse_area(area) == 0) {
-		cache->area = area;
-		cache->area_zone = zone;
+	if (keep_area_at_hand(cache, zone, area))
 		return 0;
-	}
 	if (page_look(area, &info) || !info.allocated)
 		return -EINVAL;
 	if (info.size == PAGE_SIZE) {
@@ -218,36 +235,64 @@ static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
 
 /* --- For all --- */
 
-int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
+/* What is rare is kept out of the way of what is not: this is a call of its own. */
+static __attribute__((noinline)) int alloc_slowly(struct cache *cache, enum memory_kind kind,
+						  uint32_t node, size_t size, pfn_t *start)
 {
-	struct cache *cache = &caches[host_cpu()][kind];
-
-	flush_if_wished(cache);
-	if (likely(size == PAGE_SIZE))
+	if (is_wished(cache))
+		flush(cache);
+	if (size == PAGE_SIZE)
 		return alloc_frame(cache, kind, node, start);
-	return size == AREA_SIZE ? alloc_area(cache, kind, node, start) : -EINVAL;
+	if (size == AREA_SIZE)
+		return from_zones(cache, kind, node, area_from_zone, start);
+	return -EINVAL;
 }
 
-int frame_free(pfn_t start, size_t size)
+static __attribute__((noinline)) int free_slowly(struct cache *cache, pfn_t start, size_t size)
 {
-	struct cache *cache = caches[host_cpu()];
-	struct zone *zone;
+	struct zone *zone = zone_of(start);
 
-	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
-		flush_if_wished(&cache[kind]);
-		if (size == PAGE_SIZE && in_row(&cache[kind], start)) {
-			int error = give_to_row(&cache[kind].row, start);
-
-			if (error != -EIO)
-				return error;
-		}
-	}
-	zone = zone_of(start);
+	for (int kind = 0; kind < MEMORY_KINDS; kind++)
+		if (is_wished(&cache[kind]))
+			flush(&cache[kind]);
 	if (!zone)
 		return -EINVAL;
 	if (size == PAGE_SIZE)
 		return free_frame(zone, start);
 	return size == AREA_SIZE ? free_area(&cache[zone->region->kind], zone, start) : -EINVAL;
+}
+
+int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
+{
+	struct cache *cache = &caches[host_cpu()][kind];
+
+	if (likely(!is_wished(cache))) {
+		if (size == PAGE_SIZE && suits(cache->row_zone, node) &&
+		    take_first(&cache->row, start))
+			return 0;
+		if (size == AREA_SIZE && take_area_at_hand(cache, node, start))
+			return 0;
+	}
+	return alloc_slowly(cache, kind, node, size, start);
+}
+
+int frame_free(pfn_t start, size_t size)
+{
+	struct cache *cache = caches[host_cpu()];
+
+	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+		if (size == PAGE_SIZE && in_row(&cache[kind].row, start)) {
+			int error = give_to_row(&cache[kind].row, start);
+
+			if (error != -EIO)
+				return error;
+		}
+		if (size == AREA_SIZE && cache[kind].area_zone &&
+		    region_holds(cache[kind].area_zone->region, start) &&
+		    keep_area_at_hand(&cache[kind], cache[kind].area_zone, start))
+			return 0;
+	}
+	return free_slowly(cache, start, size);
 }
 
 void frame_alloc_flush(void)
@@ -317,6 +362,6 @@ void frame_alloc_init(void *state)
 	}
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
 		for (int kind = 0; kind < MEMORY_KINDS; kind++)
-			caches[cpu][kind].area = NO_AREA;
+			caches[cpu][kind] = (struct cache){.row = ROW_EMPTY, .area = NO_AREA};
 	table_pool_set_source(area_for_tables);
 }

@@ -20,31 +20,15 @@
 #include "mm/host.h"
 #include "mm/page_map.h"
 
-/*
- * A handle: the frame's number, the page's size, and a mark that makes it no canonical address, so
- * that following it faults at once.
- */
-#define HANDLE_MARK  ((uintptr_t)1 << 62)
-#define HANDLE_SMALL ((uintptr_t)1)
-
-_Static_assert(PFN_LIMIT << 1 < HANDLE_MARK, "a frame's number fits below the mark");
+_Static_assert(PFN_LIMIT << 1 < PAGE_HANDLE_MARK, "a frame's number fits below the mark");
 
 /* The page of this size that holds the frame. */
 static struct page *handle_of(pfn_t frame, size_t size)
 {
 	pfn_t start = size == PAGE_SIZE ? frame : pfn_area(frame);
 
-	return (struct page *)(HANDLE_MARK | start.n << 1 | (size == PAGE_SIZE ? HANDLE_SMALL : 0));
-}
-
-pfn_t page_to_pfn(const struct page *page)
-{
-	return pfn((uintptr_t)page << 2 >> 3);
-}
-
-size_t page_size(const struct page *page)
-{
-	return (uintptr_t)page & HANDLE_SMALL ? PAGE_SIZE : AREA_SIZE;
+	return (struct page *)(PAGE_HANDLE_MARK | start.n << 1 |
+			       (size == PAGE_SIZE ? PAGE_HANDLE_SMALL : 0));
 }
 
 static void relax(void)
@@ -285,7 +269,7 @@ _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
 	unsigned own = page_to_pfn(anchor).n % PAGES_PER_ROW;
 	_Atomic word_t *word = held_word(anchor, "page_allocate_row");
 	_Atomic word_t *row = word - own;
-	uint64_t others = *pages & ~((uint64_t)1 << own);
+	uint64_t others = *pages;
 	word_t old = atomic_load(word);
 	word_t next;
 
@@ -293,7 +277,6 @@ _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
 		if (word_allocate(old, 1, &next))
 			return NULL;
 	} while (!atomic_compare_exchange_weak(word, &old, next + WORD_ONE_PIN));
-	*pages = others;
 	for (; others; others &= others - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(others);
 

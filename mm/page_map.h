@@ -72,9 +72,9 @@ int page_collapse_free(pfn_t) must_check;
 enum { PAGES_PER_ROW = 64 };
 
 /*
- * Allocates the pages of a row that are free and in the set *pages, bit i for its page i. `anchor`
- * is one of them, which the caller has pinned; it stays pinned, so that the row's 64 words, the
- * result, stay where they are. *pages becomes those that were allocated apart from the anchor.
+ * Allocates the pages of a row that are free and in the set *pages, bit i for its page i, and the
+ * anchor, another page of it, which the caller has pinned. It stays pinned, so that the row's 64
+ * words, the result, stay where they are. *pages becomes those that were allocated.
  * NULL: the anchor is not free.
  */
 _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages) must_check;

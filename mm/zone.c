@@ -136,15 +136,16 @@ static bool take_row_at(pfn_t frame, pfn_t start, pfn_t end, struct row *row)
 	if (!anchor)
 		return false;
 	row->start = pfn(frame.n & ~(uint64_t)(PAGES_PER_ROW - 1));
-	row->in_zone = row_bits_in(row->start, start, end);
-	row->frames = row->in_zone;
+	row->region =
+		row_bits_in(row->start, start, end) & ~((uint64_t)1 << frame.n % PAGES_PER_ROW);
+	row->frames = row->region;
 	row->words = page_allocate_row(anchor, &row->frames);
-	if (!row->words) {
-		page_unpin(anchor);
-		return false;
-	}
 	row->anchor = anchor;
-	return true;
+	if (row->words)
+		return true;
+	*row = ROW_EMPTY;
+	page_unpin(anchor);
+	return false;
 }
 
 static enum look look_for_row(pfn_t start, pfn_t end, struct row *row)
@@ -270,7 +271,7 @@ void zone_give_row(struct zone *zone, struct row *row)
 		page_disown_word(&row->words[__builtin_ctzll(bits)]);
 	page_disown_word(&row->words[page_to_pfn(row->anchor).n % PAGES_PER_ROW]);
 	page_unpin(row->anchor);
-	*row = (struct row){.anchor = NULL};
+	*row = ROW_EMPTY;
 	frames_became_free(zone, frame);
 }
 
@@ -284,7 +285,7 @@ bool zone_take_anchor(struct zone *zone, struct row *row, pfn_t *frame)
 	}
 	*frame = page_to_pfn(row->anchor);
 	page_unpin(row->anchor);
-	row->anchor = NULL;
+	*row = ROW_EMPTY;
 	return true;
 }
 

@@ -39,12 +39,14 @@ struct zone {
  * and pinned, so that the area stays split and `words` stays valid.
  */
 struct row {
-	pfn_t start;           /* a multiple of PAGES_PER_ROW */
+	pfn_t start;           /* a multiple of PAGES_PER_ROW; ROW_EMPTY: no row */
 	uint64_t frames;       /* which ones, without the anchor */
-	uint64_t in_zone;      /* which of its 64 frames the region has */
-	struct page *anchor;   /* NULL: the row is empty */
+	uint64_t region;       /* which of its 64 frames the region has, without the anchor */
 	_Atomic word_t *words; /* of the row's 64 pages */
+	struct page *anchor;   /* NULL: no row */
 };
+
+#define ROW_EMPTY ((struct row){.start = {UINT64_MAX}})
 
 /* Bytes for the bits of a region. */
 size_t zone_size(const struct region *);
