@@ -127,6 +127,26 @@ $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 endef
 $(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
 
+# --- The benchmark of the core, in a process and without sanitizers --------------------------------
+
+# What is measured is compiled as for the kernel, and so are the references that it is compared with.
+BENCH := $(BUILD)/bench/bench
+BENCH_SOURCES := $(wildcard mm/*.c tests/bench/*.c)
+BENCH_FLAGS := $(filter-out -ffreestanding -mcmodel=kernel -mgeneral-regs-only,$(KERNEL_FLAGS))
+$(BUILD)/bench/mm/%.o $(BUILD)/bench/tests/bench/flat.c.o: BENCH_FLAGS += -mgeneral-regs-only
+
+bench: $(BENCH) ## time the core in a process, pinned to CPUs: docs/performance.md
+	$(Q)$<
+
+$(BENCH): $(BENCH_SOURCES:%=$(BUILD)/bench/%.o) $(BUILD)/sources
+	$(call step,LD,$@)
+	$(Q)$(CC) -no-pie -pthread -o $@ $(filter %.o,$^) -lm
+
+$(BUILD)/bench/%.c.o: %.c Makefile
+	$(call step,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
+
 # Fuzzing of what reads the firmware's tables: none of them is to be trusted.
 FUZZ_SECONDS := 20
 FUZZ_SOURCES := $(filter-out tests/host/main.c,$(HOST_SOURCES)) tests/host/fuzz/tables.c
@@ -149,9 +169,10 @@ $(BUILD)/fuzz/%.c.o: %.c Makefile
 # Changes when a source comes or goes: what was linked with one that is gone must be linked again.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) | cmp -s - $@ || \
-		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES)) >$@
+	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(BENCH_SOURCES)) | cmp -s - $@ || \
+		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(BENCH_SOURCES)) >$@
 
+-include $(BENCH_SOURCES:%=$(BUILD)/bench/%.d)
 -include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d)
 -include $(foreach compiler,gcc clang,$(HOST_SOURCES:%=$(BUILD)/host-$(compiler)/%.d))
 
@@ -170,7 +191,7 @@ run: ## boot the image in QEMU with two NVDIMMs and show the report
 
 test: ## every test; the last line counts them
 	$(SETUP)
-	$(AGAIN) kernel iso host
+	$(AGAIN) kernel iso host $(BENCH)
 	@tools/test
 
 check: kernel iso ## the gates: layers, headers, format, license, binary, image, clang
@@ -198,5 +219,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host fuzz run test check format setup clean distclean help
+.PHONY: kernel iso host bench fuzz run test check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark works: `make bench` in its quick mode. Nothing here judges how long anything took."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from canned import ROOT
+
+BENCH = ROOT / "build/bench/bench"
+
+UNITS = {
+    "bench.u": "ns", "bench.loop": "ns", "bench.clock": "ns",
+    "core.bytes_per_tib": "MiB", "core.bytes_per_tib_all": "MiB",
+    "core.bytes_per_tib_split1": "MiB", "core.bytes_pin_whole": "bytes", "core.bytes_split": "bytes",
+    "core.init_1tib": "ms", "core.init_6tib": "ms",
+    "core.page_to_pfn": "U", "core.page_to_pfn_loop": "U",
+    "core.lookup_whole": "U", "core.lookup_whole_vs_flat": "ratio",
+    "core.lookup_whole_overlapped": "U", "core.look_whole": "U", "core.lookup_mixed": "U",
+    "core.lookup_split": "U", "core.lookup_split_overlapped": "U", "core.look_split": "U",
+    "core.pin_whole": "U", "core.pin_2cpu_ratio": "ratio", "core.pin_shared_2cpu": "U",
+    "core.pin_split": "U", "core.pin_split_cold": "U", "core.pin_split_batch_vs_flat": "ratio",
+    "core.pin_shared_split_2cpu": "U",
+    "core.split_hot": "U", "core.collapse_hot": "U", "core.split_collapse_hot": "U",
+    "core.split_cold": "U", "core.collapse_cold": "U", "core.split_used": "U",
+    "core.collapse_used": "U",
+    "core.alloc4k": "U", "core.alloc4k_batch": "U", "core.alloc2m": "U", "core.alloc2m_batch": "U",
+    "core.alloc4k_2cpu_ratio": "ratio", "core.alloc4k_batch_2cpu_ratio": "ratio",
+    "core.free_remote": "U",
+}
+
+NEEDS_TWO_CPUS = {name for name in UNITS if "2cpu" in name} | {"core.free_remote"}
+
+LINE = re.compile(r"# R name=(\S+)((?: \w+=\S+)+)")
+
+
+def run(*arguments, cpus=None):
+    def pin():
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+
+    return subprocess.run([BENCH, *arguments], capture_output=True, text=True, timeout=200,
+                          check=False, preexec_fn=pin)
+
+
+def figures(text):
+    """{name: {field: value}}, in the order of the lines."""
+    return {match[1]: dict(field.split("=") for field in match[2].split())
+            for match in map(LINE.fullmatch, text.splitlines()) if match}
+
+
+class QuickRun(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.done = run("--quick")
+        cls.figures = figures(cls.done.stdout)
+
+    def test_ends_well(self):
+        self.assertEqual((self.done.returncode, self.done.stderr), (0, ""))
+
+    def test_every_figure_is_there_in_its_unit(self):
+        self.assertEqual({name: fields["units"] for name, fields in self.figures.items()}, UNITS)
+
+    def test_every_line_can_be_read(self):
+        lines = [line for line in self.done.stdout.splitlines() if line.startswith("# R ")]
+        self.assertEqual(len(lines), len(self.figures))
+
+    def test_values_are_numbers_within_their_spread(self):
+        for name, fields in self.figures.items():
+            if "low" in fields:
+                with self.subTest(name=name):
+                    low, value, high = (float(fields[key]) for key in ("low", "value", "high"))
+                    self.assertTrue(0 < low <= value <= high)
+
+    def test_goals_are_judged_by_the_printed_value(self):
+        judged = {name: fields for name, fields in self.figures.items() if "goal" in fields}
+        self.assertEqual(len(judged), 22)
+        for name, fields in judged.items():
+            if "value" in fields:
+                met = float(fields["value"]) <= float(fields["goal"])
+                self.assertEqual(fields["goal_is"], "met" if met else "missed", name)
+
+    def test_the_table_has_them_too(self):
+        table = self.done.stdout.split("\nfigure ")[1]
+        self.assertEqual([line.split()[0] for line in table.splitlines()[1:] if "  " in line],
+                         list(self.figures))
+
+    def test_counted_figures_are_exact(self):
+        values = {name: self.figures[name]["value"]
+                  for name in ("core.bytes_pin_whole", "core.bytes_split")}
+        self.assertEqual(values, {"core.bytes_pin_whole": "0", "core.bytes_split": "4096"})
+
+
+class Options(unittest.TestCase):
+    def test_one_cpu_skips_what_needs_two(self):
+        done = run("--quick", cpus={min(os.sched_getaffinity(0))})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        skipped = {name for name, fields in figures(done.stdout).items()
+                   if fields.get("result") == "skip"}
+        self.assertEqual(skipped, NEEDS_TWO_CPUS)
+
+    def test_only(self):
+        done = run("--quick", "--only", "bytes_per_tib")
+        self.assertEqual(list(figures(done.stdout)), [name for name in UNITS
+                                                      if "bytes_per_tib" in name])
+
+    def test_misuse(self):
+        for arguments in (["--rounds", "10"], ["--rounds", "x"], ["--rounds"], ["--what"]):
+            self.assertEqual(run(*arguments).returncode, 2, arguments)
+
+
+if __name__ == "__main__":
+    unittest.main()
