@@ -9,8 +9,8 @@
 #include "tests/bench/world.h"
 
 enum {
-	OPERATIONS = 50000,
-	OPERATIONS_AREA = 20000,
+	OPERATIONS = 20000,
+	OPERATIONS_AREA = 10000,
 	BATCH = 512,
 	AREAS_BATCH = 64,
 	REMOTE = 8192, /* frames that each CPU frees of the other's */

@@ -4,12 +4,12 @@
 
 #include "tests/bench/bench.h"
 
-/* What one CPU does: ticks that its operations took. Meeting first is up to both_meet(). */
+/* What one CPU does: ticks that its operations took. */
 typedef uint64_t (*part_t)(unsigned cpu, size_t operations);
 
 /*
- * Runs a part on every CPU; nanoseconds for one operation of the slower one. Memory that a CPU
- * keeps at hand is given back afterwards.
+ * Runs a part twice on every CPU; nanoseconds for one operation of the slower one, the second time.
+ * Memory that a CPU keeps at hand is given back afterwards.
  */
 double both_run(part_t part, size_t operations);
 

@@ -8,9 +8,10 @@
 #include "tests/bench/world.h"
 
 enum {
-	OPERATIONS = 50000,
+	OPERATIONS = 20000,
 	WARM_BITS = 15, /* 64 areas: their tables are as large as the areas of 64 GiB */
 	BATCH = 32,
+	CPUS = 2,
 };
 
 /* Random frames out of 2^bits from `first` on. */
@@ -121,6 +122,35 @@ static double batches8(void)
 
 /* --- Two CPUs --- */
 
+/*
+ * Each CPU has words of its own, and nothing that is measured has a part in it: what two CPUs of
+ * this machine have in common by themselves, if they are threads of one core.
+ */
+static uint64_t private_words(unsigned cpu, size_t n)
+{
+	enum { WORDS_BITS = 14 };
+	static uint64_t words[CPUS][1 << WORDS_BITS] __attribute__((aligned(64)));
+	uint64_t state = random_start();
+	uint64_t start = ticks();
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *word = &words[cpu][random_bits(&state, WORDS_BITS)];
+
+		__asm__ volatile("lock incq %0\n\tlock decq %0" : "+m"(*word) : : "cc");
+	}
+	return ticks() - start;
+}
+
+static double private_alone(void)
+{
+	return each(private_words(0, operations(OPERATIONS)));
+}
+
+static double private_each(void)
+{
+	return both_run(private_words, operations(OPERATIONS));
+}
+
 /* Each CPU in its own half. */
 static uint64_t half(unsigned cpu, size_t n)
 {
@@ -137,6 +167,25 @@ static double half_alone(void)
 static double half_each(void)
 {
 	return both_run(half, operations(OPERATIONS));
+}
+
+/* A flat array does the same in as many bytes as the areas of a half take. */
+static uint64_t half_flat8(unsigned cpu, size_t n)
+{
+	unsigned frame_bits = world_frame_bits();
+
+	return pin_flat8(pfn_add(PMEM_START, (uint64_t)cpu << (frame_bits - 1)),
+			 world_area_bits() - 1, n);
+}
+
+static double half_flat8_alone(void)
+{
+	return each(half_flat8(0, operations(OPERATIONS)));
+}
+
+static double half_flat8_each(void)
+{
+	return both_run(half_flat8, operations(OPERATIONS));
 }
 
 /* Both in one area, whole or split. */
@@ -173,6 +222,12 @@ static double share8(void)
 	return both_run(same_area8, operations(OPERATIONS));
 }
 
+static const struct figure u_2cpu = {.name = "bench.u_2cpu_ratio",
+				     .what = "bench.u_random on two CPUs against one",
+				     .unit = UNIT_RATIO,
+				     .goal = NO_GOAL,
+				     .ours = private_each,
+				     .against = private_alone};
 static const struct figure pin_whole = {.name = "core.pin_whole",
 					.what = "pin + unpin, whole areas, random over all",
 					.unit = UNIT_U,
@@ -186,6 +241,12 @@ static const struct figure pin_2cpu = {.name = "core.pin_2cpu_ratio",
 				       .goal = 1.0,
 				       .ours = half_each,
 				       .against = half_alone};
+static const struct figure flat8_2cpu = {.name = "bench.pin_flat8_2cpu_ratio",
+					 .what = "the same by a flat array, in as many bytes",
+					 .unit = UNIT_RATIO,
+					 .goal = NO_GOAL,
+					 .ours = half_flat8_each,
+					 .against = half_flat8_alone};
 static const struct figure pin_shared = {.name = "core.pin_shared_2cpu",
 					 .what = "two CPUs in one whole area, each",
 					 .unit = UNIT_U,
@@ -236,7 +297,9 @@ void bench_pin(void)
 	flat_begin(PMEM_START, world_frame_bits());
 	world_begin_usual();
 	bench_measure(&pin_whole);
+	measure_2cpu(&u_2cpu);
 	measure_2cpu(&pin_2cpu);
+	measure_2cpu(&flat8_2cpu);
 	measure_2cpu(&pin_shared);
 	world_split_all();
 	bench_measure(&pin_split);

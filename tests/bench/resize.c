@@ -8,8 +8,8 @@
 enum {
 	/* A group is split, then collapsed, then split again: its tables stay in a near cache. */
 	GROUP = 8,
-	GROUPS = 1000,
-	GROUPS_USED = 50,
+	GROUPS = 250,
+	GROUPS_USED = 32,
 	/* Words of areas in one cache line; a cold sample takes one area of each line. */
 	AREAS_PER_LINE = 8,
 	COLD_BITS_MAX = 12,
