@@ -44,7 +44,7 @@ kernel: $(KERNEL) $(BUILD)/rules ## build/bifold.elf (the default)
 # again when a source changed.
 $(BUILD)/rules: $(wildcard .clang-format $(foreach layer,boot drivers kernel mm tests tests/*, \
 		$(layer)/*.[chS])) tools/check-layers tools/check-format tools/check-headers $(NEWLIB_LIBC)
-	$(call step,RULES,'layers, format, headers')
+	$(call step,RULES,'layers and format and headers')
 	@mkdir -p $(@D)
 	$(Q)tools/check-layers
 	$(Q)tools/check-format
