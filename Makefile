@@ -38,7 +38,18 @@ KERNEL_INCLUDES = -nostdinc -isystem $(NEWLIB)/x86_64-elf/include \
 KERNEL_LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack \
 	--gc-sections --build-id=none --fatal-warnings
 
-kernel: $(KERNEL) ## build/bifold.elf (the default)
+kernel: $(KERNEL) $(BUILD)/rules ## build/bifold.elf (the default)
+
+# What no compiler checks: who includes whom, that each header stands alone, the format. Looked at
+# again when a source changed.
+$(BUILD)/rules: $(wildcard .clang-format $(foreach layer,boot drivers kernel mm tests tests/*, \
+		$(layer)/*.[chS])) tools/check-layers tools/check-format tools/check-headers $(NEWLIB_LIBC)
+	$(call step,RULES,'layers and format and headers')
+	@mkdir -p $(@D)
+	$(Q)tools/check-layers
+	$(Q)tools/check-format
+	$(Q)tools/check-headers
+	@touch $@
 
 # The kernel holds a table of its own functions for backtraces. A first link with an empty table says
 # where they are; the second must not have moved them.
@@ -48,6 +59,7 @@ $(KERNEL): $(BUILD)/symbols-all.S.o $(LINKED)
 	$(call step,LD,$@)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -Map $(BUILD)/bifold.map -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
 	$(Q)tools/make-symbols $@ | cmp - $(BUILD)/symbols-all.S
+	$(Q)tools/check-binary $@
 
 $(BUILD)/first.elf: $(BUILD)/symbols-none.S.o $(LINKED)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJECTS) $< $(NEWLIB_LIBC)
@@ -92,7 +104,7 @@ GRUB_MODULES := normal multiboot2 serial terminal iso9660 fat search search_fs_f
 	all_video part_gpt part_msdos part_acorn part_amiga part_apple part_bsd part_dfly part_dvh \
 	part_plan part_sun part_sunpc
 
-iso: $(ISO) ## build/bifold.iso: CD, USB stick and disk, for BIOS and UEFI
+iso: $(ISO) $(BUILD)/rules ## build/bifold.iso: CD, USB stick and disk, for BIOS and UEFI
 
 $(ISO): $(KERNEL) boot/grub.cfg
 	$(call step,ISO,$@)

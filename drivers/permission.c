@@ -8,14 +8,16 @@
 
 enum { COMPLAINT_LENGTH = 200 };
 
-void inventory_read_contents(struct inventory *inventory)
+void inventory_read_contents(struct inventory *inventory, unsigned timeout)
 {
 	for (size_t i = 0; i < inventory->nr_regions; i++) {
 		const struct region *region = &inventory->regions[i];
 
-		if (region->kind == MEMORY_PERSISTENT)
-			inventory->contents[i] = content_of(host_virt(pfn_to_phys(region->start)),
-							    region_bytes(region));
+		if (region->kind != MEMORY_PERSISTENT)
+			continue;
+		host_watch(region->name, timeout);
+		inventory->contents[i] =
+			content_of(host_virt(pfn_to_phys(region->start)), region_bytes(region));
 	}
 }
 

@@ -14,8 +14,11 @@
 
 #include "drivers/inventory.h"
 
-/* Looks what the persistent regions hold. They can be read through host_virt() by then. */
-void inventory_read_contents(struct inventory *);
+/*
+ * Looks what the persistent regions hold. They can be read through host_virt() by then. The
+ * watchdog gives each region `timeout` seconds, and stays armed.
+ */
+void inventory_read_contents(struct inventory *, unsigned timeout);
 
 struct complaints {
 	void (*complain)(void *context, const char *text); /* the text is gone afterwards */

@@ -163,7 +163,8 @@ static void complain(void *context, const char *text)
 /* What write= names becomes writable, and nothing else. */
 static void permit_writes(void)
 {
-	inventory_read_contents(&inventory);
+	inventory_read_contents(&inventory, options.timeout);
+	host_watch("boot", options.timeout);
 	inventory_permit(&inventory, options.write, &(struct complaints){complain, &options});
 	for (size_t i = 0; i < inventory.nr_regions; i++) {
 		const struct region *region = &inventory.regions[i];

@@ -238,19 +238,26 @@ bool zone_take_area(struct zone *zone, size_t *hint, pfn_t *area)
 	       search(zone, &zone->partial, hint, take_area_of_split, prize);
 }
 
+static bool in_use(pfn_t area, size_t index)
+{
+	struct page_info info;
+
+	return page_look(pfn_add(area, index % PAGES_PER_AREA), &info) || info.allocated;
+}
+
 /*
  * After frames became free: the area is whole again, or has something to give. A neighbour in use
- * is the usual reason not to collapse, and cheap to find.
+ * is the usual reason not to collapse, and cheap to find: on one side of the frame if they are
+ * freed in order, on either if not.
  */
 static void frames_became_free(struct zone *zone, pfn_t frame)
 {
 	size_t index = index_of(zone, frame);
-	struct page_info info;
+	size_t own = frame.n % PAGES_PER_AREA;
+	pfn_t area = pfn_area(frame);
 
-	for (size_t i = 1; i < PAGES_PER_AREA; i++) {
-		pfn_t other = pfn(pfn_area(frame).n | (frame.n + i) % PAGES_PER_AREA);
-
-		if (page_look(other, &info) || info.allocated) {
+	for (size_t i = 1; i <= PAGES_PER_AREA / 2; i++) {
+		if (in_use(area, own + i) || in_use(area, own + PAGES_PER_AREA - i)) {
 			set_add(&zone->partial, index);
 			return;
 		}

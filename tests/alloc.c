@@ -150,7 +150,10 @@ TEST(alloc, prefers_the_node_asked_for)
 struct chain {
 	pfn_t head;
 	uint64_t length;
+	uint64_t room; /* what length can become, for showing progress */
 };
+
+enum { RUNS_PER_STEP = 1024 };
 
 struct link {
 	uint64_t self;
@@ -167,7 +170,8 @@ static void chain_push(struct chain *chain, pfn_t frame, size_t size)
 {
 	*link_of(frame) = (struct link){.self = frame.n, .next = chain->head, .size = size};
 	chain->head = frame;
-	chain->length++;
+	if (++chain->length % RUNS_PER_STEP == 0)
+		progress(chain->length, chain->room, "run");
 }
 
 static void chain_free(struct chain *chain)
@@ -180,7 +184,8 @@ static void chain_free(struct chain *chain)
 			     (unsigned long long)chain->head.n, (unsigned long long)link.self);
 		require(frame_free(chain->head, link.size) == 0);
 		chain->head = link.next;
-		chain->length--;
+		if (--chain->length % RUNS_PER_STEP == 0)
+			progress(chain->room - chain->length, chain->room, "run");
 	}
 }
 
@@ -188,6 +193,7 @@ static void take_all(struct chain *chain, size_t size)
 {
 	pfn_t frame;
 
+	chain->room = chain->length + frames_free(MEMORY_DRAM) / (size / PAGE_SIZE);
 	while (frame_alloc(MEMORY_DRAM, NODE_ANY, size, &frame) == 0)
 		chain_push(chain, frame, size);
 }

@@ -48,9 +48,14 @@ class BackingFiles(unittest.TestCase):
         medium = Medium(size=1 << 40, unchanged=True)
         backing.create(self.path, medium, 0)
         self.assertLess(self.path.stat().st_blocks * 512, 32 * MIB)
+        self.assertEqual(self.path.stat().st_size, 1 << 40)
         self.assertIsNone(backing.difference(self.path, medium, 0))
         self.write((1 << 39) + 5, b"\1")
         self.assertIn("byte 0x8000000005", backing.difference(self.path, medium, 0))
+
+    def test_a_file_without_pattern_has_its_size(self):
+        backing.create(self.path, Medium(size=3 * MIB), 0)
+        self.assertEqual(self.path.read_bytes(), bytes(3 * MIB))
 
     def test_zeros_written_over_a_pattern_are_found(self):
         medium = Medium(size=MIB, unchanged=True)

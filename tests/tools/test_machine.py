@@ -47,6 +47,21 @@ class Descriptions(unittest.TestCase):
         for size in ("0", "x", "1.5G", "-1M", "12m", ""):
             self.refused("memory", f"memory = {size}x")
 
+    def test_bad_number(self):
+        for number in ("0", "-1", "1.5", "x"):
+            self.refused("cpus: expected a number above 0", f"cpus = {number}")
+
+    def test_bad_word(self):
+        self.refused("boot: expected one of pvh,", text=MACHINE.replace("pvh", "floppy"))
+        self.refused("exit: expected one of passed,", text=MACHINE.replace("= passed", "= good"))
+        self.refused("boot: expected a value", text=MACHINE.replace("boot = pvh\n", ""))
+        self.refused("purpose: expected a value",
+                     text=MACHINE.replace("A machine for the tests of the runner.", ""))
+
+    def test_unchanged_is_said_of_all_media(self):
+        machine = self.read("nvdimms =\n\tsize=1M\n\tsize=1M", "unchanged = yes")
+        self.assertTrue(all(medium.unchanged for medium in machine.media()))
+
     def test_bad_nvdimm(self):
         self.refused("size=", "nvdimms = 128M")
         self.refused("either size= or image=", "nvdimms = unarmed")
@@ -84,6 +99,7 @@ class Descriptions(unittest.TestCase):
     def test_command_of_nvdimms(self):
         arguments, files = self.command(
             "nodes =\n\t64M\n\t64M\nnvdimms =\n\tsize=1M label=128K node=1\n\tsize=2M unarmed")
+        self.assertIn("node,nodeid=1,memdev=n1", arguments)
         self.assertIn("nvdimm,memdev=m0,id=nv0,label-size=131072,node=1", arguments)
         self.assertIn("nvdimm,memdev=m1,id=nv1,unarmed=on", arguments)
         self.assertEqual([path.stat().st_size for path in files], [1 << 20, 2 << 20])
@@ -94,6 +110,23 @@ class Descriptions(unittest.TestCase):
         self.assertIn("pc-dimm,memdev=m0,addr=0x100000000", arguments)
         self.assertIn(f"file={ROOT}/tests/tables/ok_minimal.nfit.bin", arguments)
         self.assertEqual(len(files), 1)
+
+    def test_command_of_a_tree_of_tables(self):
+        arguments, _ = self.command("tree = tests/tables/bad_checksum.nfit.bin")
+        path = self.folder / "acpi-tree"
+        self.assertIn(f"loader,file={path},addr=0x8000000,force-raw=on", arguments)
+        self.assertEqual(path.read_bytes()[:8], b"RSD PTR ")
+
+    def test_command_of_each_way_to_boot(self):
+        for boot, wanted in (("iso-bios", {"ide-cd"}), ("iso-uefi", {"ide-cd", "pflash"}),
+                             ("usb-bios", {"usb-storage"}),
+                             ("usb-uefi", {"usb-storage", "pflash"})):
+            machine = self.read(text=MACHINE.replace("pvh", boot))
+            text = " ".join(qemu.command(machine, {"kernel": "k", "iso": "i,1"}, self.folder)[0])
+            found = {word for word in ("ide-cd", "usb-storage", "pflash", "-kernel")
+                     if word in text}
+            self.assertEqual(found, wanted)
+            self.assertIn("readonly=on,file=i,,1", text)
 
     def test_options_go_through_a_file(self):
         arguments, _ = self.command("options = write=nmem0,nmem1 seed=7")

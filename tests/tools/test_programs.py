@@ -31,7 +31,7 @@ class Some(unittest.TestCase):
 """
 
 
-class TestProgram(unittest.TestCase):
+class Project(unittest.TestCase):
     """A project of its own in a temporary folder, with a copy of the tools."""
 
     def setUp(self):
@@ -42,7 +42,8 @@ class TestProgram(unittest.TestCase):
             (self.root / path).mkdir(parents=True)
         shutil.copytree(ROOT / "tools/bifold", self.root / "tools/bifold",
                         ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "tools/test", self.root / "tools")
+        for program in ("test", "run-machine"):
+            shutil.copy(ROOT / "tools" / program, self.root / "tools")
 
     def machine(self, name, log, status):
         (self.root / name).write_text(f"#!/bin/sh\ncat '{self.root}/{name}.txt'\nexit {status}\n",
@@ -61,13 +62,18 @@ class TestProgram(unittest.TestCase):
         (self.root / "tests/tools/test_some.py").write_text(UNIT_TESTS.format(more=more),
                                                             encoding="ascii")
 
-    def run_test(self, *arguments):
+    def run_program(self, program, *arguments):
         """(exit status, lines of standard output)"""
-        done = subprocess.run([sys.executable, "tools/test", *arguments], cwd=self.root,
+        done = subprocess.run([sys.executable, f"tools/{program}", *arguments], cwd=self.root,
                               capture_output=True, text=True, timeout=60, check=False)
         self.errors = done.stderr
         return done.returncode, done.stdout.splitlines()
 
+    def run_test(self, *arguments):
+        return self.run_program("test", *arguments)
+
+
+class TestProgram(Project):
     def test_all_good(self):
         self.machine("good", GOOD, 0)
         self.gate("check-good", "exit 0")
@@ -86,6 +92,13 @@ class TestProgram(unittest.TestCase):
     def test_a_crashed_machine(self):
         self.machine("bad", CRASHED, 1)
         self.assertEqual(self.run_test()[0], 1)
+
+    def test_the_log_is_shown_where_it_was_cut_off(self):
+        for log, shown in ((FAILED, False), (GOOD[:GOOD.index("ok 2 page")], True)):
+            self.machine("bad", log, 1)
+            text = "\n".join(self.run_test()[1])
+            self.assertEqual("the last lines of build/logs/bad.log:" in text, shown)
+            self.assertEqual("\n      ok 1 splits" in text, shown)
 
     def test_an_unreadable_description(self):
         self.machine("good", GOOD, 0)
@@ -112,6 +125,18 @@ class TestProgram(unittest.TestCase):
             status, lines = self.run_test()
             self.assertEqual((status, lines[-1]), (1, "1 passed, 2 failed, 0 skipped"))
             self.assertTrue(any("why" in line for line in lines), lines)
+
+    def test_unit_tests_that_skip_are_not_expected(self):
+        self.unit_tests("@unittest.skip('no time')\n    def test_some(self): pass")
+        status, lines = self.run_test()
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 2 failed, 0 skipped"))
+        self.assertTrue(any("skipped unexpectedly: no time" in line for line in lines), lines)
+
+    def test_unit_tests_that_are_expected_to_fail(self):
+        self.unit_tests("@unittest.expectedFailure\n    def test_some(self): self.fail()")
+        self.assertEqual(self.run_test()[1][-1], "3 passed, 0 failed, 0 skipped")
+        self.unit_tests("@unittest.expectedFailure\n    def test_some(self): pass")
+        self.assertEqual(self.run_test()[1][-1], "1 passed, 2 failed, 0 skipped")
 
     def test_unit_tests_that_do_not_load(self):
         (self.root / "tests/tools/test_some.py").write_text("import nothing_of_this_name\n",
@@ -140,6 +165,59 @@ class TestProgram(unittest.TestCase):
     def test_list_runs_nothing(self):
         self.machine("bad", FAILED, 1)
         self.assertEqual(self.run_test("--list"), (0, ["machines/bad"]))
+
+
+class RunMachineProgram(Project):
+    def test_a_machine_as_described(self):
+        self.machine("good", GOOD, 0)
+        status, lines = self.run_program("run-machine", "good")
+        self.assertEqual((status, len(lines)), (0, 1))
+        self.assertTrue(lines[0].startswith("good: 3 passed, 0 failed, 1 skipped, "), lines)
+
+    def test_a_machine_not_as_described(self):
+        self.machine("bad", FAILED, 1)
+        status, lines = self.run_program("run-machine", "tests/machines/bad.ini")
+        self.assertEqual(status, 1)
+        self.assertTrue(any("page.splits: " in line for line in lines), lines)
+
+    def test_a_program_that_is_not_built(self):
+        self.machine("bad", GOOD, 0)
+        (self.root / "bad").unlink()
+        status, lines = self.run_program("run-machine", "bad")
+        self.assertEqual(status, 1)
+        self.assertTrue(any("`make` builds it" in line for line in lines), lines)
+
+    def test_a_machine_that_is_not_described(self):
+        status, lines = self.run_program("run-machine", "none")
+        self.assertEqual((status, lines), (2, []))
+        self.assertIn("tests/machines/none.ini: not there", self.errors)
+
+    def test_live_shows_the_log_without_control_characters(self):
+        self.machine("good", GOOD, 0)
+        _, lines = self.run_program("run-machine", "--live", "good")
+        self.assertEqual(lines[:2], ["SeaBIOS (version 1.16)", "BIFOLD-TEST-START 1"])
+
+    def test_a_copy_of_the_log(self):
+        self.machine("good", GOOD, 0)
+        self.run_program("run-machine", "-o", "copy", "good")
+        self.assertEqual((self.root / "copy").read_bytes(), GOOD.encode("latin-1"))
+
+    def test_keep_leaves_the_command(self):
+        self.machine("good", GOOD, 0)
+        self.run_program("run-machine", "--keep", "good")
+        kept = list((self.root / "build").glob("good.*/command"))
+        self.assertEqual([path.read_text() for path in kept], [f"{self.root}/good\n"])
+
+    def test_other_options_want_all_to_pass(self):
+        self.machine("bad", FAILED, 1)
+        self.assertEqual(self.run_program("run-machine", "--options", "seed=1", "bad")[0], 1)
+        passing = GOOD.replace("skip:1", "skip:0").replace("pass:2", "pass:3")
+        passing = passing.replace("3 tests, 1 skipped", "3 tests").replace(
+            "collapses result=skip", "collapses result=pass").replace(
+            "collapses # SKIP no area is free", "collapses")
+        self.machine("good", passing, 0)
+        self.assertEqual(self.run_program("run-machine", "good")[0], 1)
+        self.assertEqual(self.run_program("run-machine", "--options", "seed=1", "good")[0], 0)
 
 
 class ReportProgram(unittest.TestCase):

@@ -32,7 +32,8 @@ def create(path, medium, index):
 def difference(path, medium, index):
     """None, or what in the file is not as create() left it."""
     place = 0
-    with open(path, "rb") as stream:
+    # Unbuffered, since a buffer would not notice how SEEK_DATA moves the place in the file.
+    with open(path, "rb", buffering=0) as stream:
         for offset, data in _content(medium, index):
             found = _stray(stream, place, offset) or _compare(stream, offset, data)
             if found:

@@ -9,6 +9,7 @@ description. Each disagreement is a sentence in Verdict.problems; none means "as
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from os.path import relpath
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Verdict:
     problems: list = field(default_factory=list)
     leaves: list = field(default_factory=list)
     seconds: float = 0.0
+    whole: bool = False     # the report is whole: the problems say all that its last lines could
 
     def counts(self):
         """(passed, failed, skipped) over the leaves and the run itself."""
@@ -39,7 +41,8 @@ def judge(machine, ended, report, statuses, required):
     ended: process.Ended; report: ktap.Report of its output; statuses: {exit status: verdict};
     required: full names of tests that the report must have.
     """
-    verdict = Verdict(machine.name, seconds=ended.seconds)
+    verdict = Verdict(machine.name, seconds=ended.seconds,
+                      whole=report.ended and not report.violations)
     expect = machine.expect
     problems = verdict.problems
     problems += _ending(machine, ended, statuses)
@@ -59,6 +62,22 @@ def judge(machine, ended, report, statuses, required):
                  if leaf.outcome == "failed"]
     problems += _unused(expect, report)
     return verdict
+
+
+def explain(verdict, log):
+    """Lines that say what is wrong with a run, and how its log ended if that can say more."""
+    lines = ["  " + problem.replace("\n", "\n    ") for problem in verdict.problems]
+    if not verdict.whole and log.is_file() and log.stat().st_size:
+        lines += [f"  the last lines of {relpath(log)}:", *(f"    {row}" for row in tail(log))]
+    return lines
+
+
+def tail(log, lines=20):
+    """The last lines of a log file, fit for a terminal."""
+    with open(log, "rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 200 * lines))
+        rows = stream.read().decode("latin-1").splitlines()[-lines:]
+    return ["".join(c if " " <= c <= "~" else "." for c in row) for row in rows]
 
 
 def turn_red_round(expect, verdict):
@@ -139,7 +158,7 @@ def _judge_leaf(expect, leaf):
     if leaf.result == "fail":
         if _named(expect.fail, leaf.name):
             return Judged(leaf.name, "passed")
-        return Judged(leaf.name, "failed", "; ".join(_evidence(leaf)) or "failed")
+        return Judged(leaf.name, "failed", "\n".join(_evidence(leaf)) or "failed")
     if _named(expect.fail, leaf.name):
         return Judged(leaf.name, "failed", f"expected to fail, found {leaf.result}")
     if leaf.result == "skip":

@@ -85,11 +85,3 @@ def _required(machine):
     if machine.expect.suites in (["all"], ["portable"]):
         return sources.test_names(ROOT, portable_only=machine.expect.suites == ["portable"])
     return set()
-
-
-def tail(log, lines=20):
-    """The last lines of a log file, fit for a terminal."""
-    with open(log, "rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 200 * lines))
-        rows = stream.read().decode("latin-1").splitlines()[-lines:]
-    return ["".join(c if " " <= c <= "~" else "." for c in row) for row in rows]
