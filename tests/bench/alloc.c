@@ -252,10 +252,6 @@ void bench_alloc(void)
 	shuffle(shuffled_areas, AREAS_BATCH);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
 		bench_measure(&figures[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(figures_2cpu); i++) {
-		if (host_cpus() > 1)
-			bench_measure(&figures_2cpu[i]);
-		else
-			bench_skip(&figures_2cpu[i], "only one CPU can be used");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(figures_2cpu); i++)
+		bench_measure_2cpu(&figures_2cpu[i]);
 }

@@ -49,16 +49,20 @@ void bench_measure(const struct figure *);
 /* Prints a figure that was counted and not timed. */
 void bench_count(const struct figure *, double value);
 
-/* Says why a figure has no value here. */
-void bench_skip(const struct figure *, const char *why);
+/* bench_measure() of a figure that needs two CPUs: where there is only one, it says so. */
+void bench_measure_2cpu(const struct figure *);
 
 /* The table of all that was printed, and how many goals were met. */
 void bench_table(void);
 
-/* U, and what the loops and the clock cost by themselves; first of all. */
-void bench_units(void);
+/* Finds out how fast the time stamp counter is. Before anything is measured. */
+void bench_begin(void);
 
-/* The figures by topic. */
+/* U. */
+double bench_sample_u(void);
+
+/* The figures by topic; the first are the machine's own. */
+void bench_machine(void);
 void bench_bytes(void);
 void bench_lookup(void);
 void bench_pin(void);

@@ -49,7 +49,8 @@ int main(int argc, char **argv)
 	}
 	printf("# bench: %u CPUs%s\n", host_cpus(),
 	       bench_options.quick ? "; quick: the values mean nothing" : "");
-	bench_units();
+	bench_begin();
+	bench_machine();
 	bench_bytes();
 	bench_lookup();
 	bench_pin();

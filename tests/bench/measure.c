@@ -13,7 +13,6 @@
 enum {
 	ROUNDS_MAX = 1001,
 	FIGURES_MAX = 64,
-	OPERATIONS_U = 20000,
 	/* How long a quiet moment is waited for on a busy machine. */
 	PATIENCE_NANOSECONDS = 100000000,
 };
@@ -55,64 +54,7 @@ uint64_t random_start(void)
 	return ++starts * 0x9e3779b97f4a7c15u;
 }
 
-/* --- U --- */
-
-static uint64_t u_word __attribute__((aligned(64)));
-
-#define PAIR "lock incq %0\n\tlock decq %0\n\t"
-
-/* A pair, four times in a row, so that the loop is no part of it. */
-static double sample_u(void)
-{
-	size_t n = operations(OPERATIONS_U);
-	uint64_t start = ticks();
-
-	for (size_t i = 0; i < n; i += 4) {
-		__asm__ volatile(PAIR PAIR PAIR PAIR : "+m"(u_word) : : "cc");
-	}
-	return nanoseconds_each(ticks() - start, n);
-}
-
-/* The same on random words of as much memory as the areas of 64 GiB take: no pin can cost less. */
-static double sample_floor(void)
-{
-	enum { WORDS_BITS = 15 };
-	static uint64_t words[1 << WORDS_BITS] __attribute__((aligned(64)));
-	size_t n = operations(OPERATIONS_U);
-	uint64_t state = random_start();
-	uint64_t start = ticks();
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t *word = &words[random_bits(&state, WORDS_BITS)];
-
-		__asm__ volatile(PAIR : "+m"(*word) : : "cc");
-	}
-	return nanoseconds_each(ticks() - start, n);
-}
-
-/* A loop that does nothing with a random frame number. */
-static double sample_loop(void)
-{
-	size_t n = operations(OPERATIONS_U);
-	uint64_t state = 1;
-	uint64_t start = ticks();
-
-	for (size_t i = 0; i < n; i++)
-		keep(random_bits(&state, 24));
-	return nanoseconds_each(ticks() - start, n);
-}
-
-static double sample_clock(void)
-{
-	enum { READINGS = 1000 };
-	uint64_t start = ticks();
-
-	for (size_t i = 1; i < READINGS; i++)
-		keep(ticks());
-	return nanoseconds_each(ticks() - start, READINGS);
-}
-
-static void find_tick_rate(void)
+void bench_begin(void)
 {
 	const uint64_t wanted = bench_options.quick ? 10000000 : 200000000;
 	uint64_t start = host_nanoseconds();
@@ -280,7 +222,7 @@ void bench_measure(const struct figure *figure)
 		return;
 	bench_require(rounds <= ROUNDS_MAX, "few enough rounds");
 	for (unsigned i = 0; i < rounds; i++) {
-		double u = undisturbed(sample_u);
+		double u = undisturbed(bench_sample_u);
 		double against = figure->against ? undisturbed(figure->against) : NAN;
 
 		ns[i] = undisturbed(figure->ours);
@@ -309,40 +251,12 @@ void bench_count(const struct figure *figure, double value)
 		});
 }
 
-void bench_skip(const struct figure *figure, const char *why)
+void bench_measure_2cpu(const struct figure *figure)
 {
-	if (is_asked_for(figure))
-		finish((struct row){.figure = figure, .skipped = why});
-}
-
-void bench_units(void)
-{
-	static const struct figure u = {.name = "bench.u",
-					.what = "U: lock inc + lock dec",
-					.unit = UNIT_NS,
-					.goal = NO_GOAL,
-					.ours = sample_u};
-	static const struct figure random = {.name = "bench.u_random",
-					     .what = "U on random words of 256 KiB: least of a pin",
-					     .unit = UNIT_U,
-					     .goal = NO_GOAL,
-					     .ours = sample_floor};
-	static const struct figure loop = {.name = "bench.loop",
-					   .what = "random number and loop, in every figure",
-					   .unit = UNIT_NS,
-					   .goal = NO_GOAL,
-					   .ours = sample_loop};
-	static const struct figure clock = {.name = "bench.clock",
-					    .what = "reading the clock",
-					    .unit = UNIT_NS,
-					    .goal = NO_GOAL,
-					    .ours = sample_clock};
-
-	find_tick_rate();
-	bench_measure(&u);
-	bench_measure(&random);
-	bench_measure(&loop);
-	bench_measure(&clock);
+	if (host_cpus() > 1)
+		bench_measure(figure);
+	else if (is_asked_for(figure))
+		finish((struct row){.figure = figure, .skipped = "only one CPU can be used"});
 }
 
 static void print_row(const struct row *row)

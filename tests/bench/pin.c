@@ -11,7 +11,6 @@ enum {
 	OPERATIONS = 20000,
 	WARM_BITS = 15, /* 64 areas: their tables are as large as the areas of 64 GiB */
 	BATCH = 32,
-	CPUS = 2,
 };
 
 /* Random frames out of 2^bits from `first` on. */
@@ -122,35 +121,6 @@ static double batches8(void)
 
 /* --- Two CPUs --- */
 
-/*
- * Each CPU has words of its own, and nothing that is measured has a part in it: what two CPUs of
- * this machine have in common by themselves, if they are threads of one core.
- */
-static uint64_t private_words(unsigned cpu, size_t n)
-{
-	enum { WORDS_BITS = 14 };
-	static uint64_t words[CPUS][1 << WORDS_BITS] __attribute__((aligned(64)));
-	uint64_t state = random_start();
-	uint64_t start = ticks();
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t *word = &words[cpu][random_bits(&state, WORDS_BITS)];
-
-		__asm__ volatile("lock incq %0\n\tlock decq %0" : "+m"(*word) : : "cc");
-	}
-	return ticks() - start;
-}
-
-static double private_alone(void)
-{
-	return each(private_words(0, operations(OPERATIONS)));
-}
-
-static double private_each(void)
-{
-	return both_run(private_words, operations(OPERATIONS));
-}
-
 /* Each CPU in its own half. */
 static uint64_t half(unsigned cpu, size_t n)
 {
@@ -222,12 +192,6 @@ static double share8(void)
 	return both_run(same_area8, operations(OPERATIONS));
 }
 
-static const struct figure u_2cpu = {.name = "bench.u_2cpu_ratio",
-				     .what = "bench.u_random on two CPUs against one",
-				     .unit = UNIT_RATIO,
-				     .goal = NO_GOAL,
-				     .ours = private_each,
-				     .against = private_alone};
 static const struct figure pin_whole = {.name = "core.pin_whole",
 					.what = "pin + unpin, whole areas, random over all",
 					.unit = UNIT_U,
@@ -284,26 +248,17 @@ static const struct figure pin_split_batch = {.name = "core.pin_split_batch_vs_f
 					      .against = batches8,
 					      .flat8 = batches8};
 
-static void measure_2cpu(const struct figure *figure)
-{
-	if (host_cpus() > 1)
-		bench_measure(figure);
-	else
-		bench_skip(figure, "only one CPU can be used");
-}
-
 void bench_pin(void)
 {
 	flat_begin(PMEM_START, world_frame_bits());
 	world_begin_usual();
 	bench_measure(&pin_whole);
-	measure_2cpu(&u_2cpu);
-	measure_2cpu(&pin_2cpu);
-	measure_2cpu(&flat8_2cpu);
-	measure_2cpu(&pin_shared);
+	bench_measure_2cpu(&pin_2cpu);
+	bench_measure_2cpu(&flat8_2cpu);
+	bench_measure_2cpu(&pin_shared);
 	world_split_all();
 	bench_measure(&pin_split);
 	bench_measure(&pin_split_cold);
 	bench_measure(&pin_split_batch);
-	measure_2cpu(&pin_shared_split);
+	bench_measure_2cpu(&pin_shared_split);
 }

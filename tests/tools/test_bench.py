@@ -12,6 +12,7 @@ BENCH = ROOT / "build/bench/bench"
 
 UNITS = {
     "bench.u": "ns", "bench.u_random": "U", "bench.loop": "ns", "bench.clock": "ns",
+    "bench.u_2cpu_ratio": "ratio", "bench.line_2cpu": "ns",
     "core.bytes_per_tib": "MiB", "core.bytes_per_tib_all": "MiB",
     "core.bytes_per_tib_split1": "MiB", "core.bytes_pin_whole": "bytes", "core.bytes_split": "bytes",
     "core.init_1tib": "ms", "core.init_6tib": "ms",
@@ -20,7 +21,7 @@ UNITS = {
     "core.lookup_whole": "U", "core.lookup_whole_vs_flat": "ratio",
     "core.lookup_whole_overlapped": "U", "core.look_whole": "U", "core.lookup_mixed": "U",
     "core.lookup_split": "U", "core.lookup_split_overlapped": "U", "core.look_split": "U",
-    "core.pin_whole": "U", "bench.u_2cpu_ratio": "ratio",
+    "core.pin_whole": "U",
     "bench.pin_flat8_2cpu_ratio": "ratio", "core.pin_2cpu_ratio": "ratio", "core.pin_shared_2cpu": "U",
     "core.pin_split": "U", "core.pin_split_cold": "U", "core.pin_split_batch_vs_flat": "ratio",
     "core.pin_shared_split_2cpu": "U",
