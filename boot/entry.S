@@ -154,6 +154,7 @@ no_long_mode_end:
 
 	.section .pages, "aw", @nobits
 	.balign 4096
+	.globl boot_top
 boot_top:
 	.skip 4096
 boot_low:

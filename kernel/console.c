@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/console.h"
 
+#include "kernel/lock.h"
 #include "kernel/screen.h"
 #include "kernel/serial.h"
+#include "kernel/time.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Text of 512 characters takes 44 ms at 115200 baud, and a screen that scrolls takes its time. */
+#define SEIZE_NANOSECONDS 1000000000UL
+
+static struct lock lock;
 
 /* What the screen shows when it arrives. */
 static char replay[CONSOLE_REPLAY_MAX];
@@ -23,9 +30,13 @@ void console_init(void)
 
 void console_add_screen(const struct framebuffer *framebuffer, void *mapped)
 {
+	bool taken = lock_take(&lock);
+
 	screen_init(framebuffer, mapped);
 	has_screen = true;
 	screen_write(replay, replay_bytes);
+	if (taken)
+		lock_give(&lock);
 }
 
 static void write_to_screen(const char *text, size_t length)
@@ -40,7 +51,7 @@ static void write_to_screen(const char *text, size_t length)
 	replay_bytes += length;
 }
 
-void console_write(const char *text, size_t length)
+static void write_text(const char *text, size_t length)
 {
 	write_to_screen(text, length);
 	while (length > 0) {
@@ -58,13 +69,21 @@ void console_write(const char *text, size_t length)
 	}
 }
 
+void console_write(const char *text, size_t length)
+{
+	bool taken = lock_take(&lock);
+
+	write_text(text, length);
+	if (taken)
+		lock_give(&lock);
+}
+
 void console_line(const char *format, ...)
 {
 	char line[CONSOLE_LINE_MAX + 2];
 	va_list arguments;
+	bool taken;
 
-	if (in_line)
-		console_write("\n", 1);
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line) - 1, format, arguments);
 	va_end(arguments);
@@ -72,5 +91,20 @@ void console_line(const char *format, ...)
 	size_t length = strnlen(line, CONSOLE_LINE_MAX);
 
 	line[length] = '\n';
-	console_write(line, length + 1);
+	taken = lock_take(&lock);
+	if (in_line)
+		write_text("\n", 1);
+	write_text(line, length + 1);
+	if (taken)
+		lock_give(&lock);
+}
+
+void console_seize(void)
+{
+	uint64_t start = time_nanoseconds();
+
+	while (!lock_is_mine(&lock) && !lock_try(&lock) &&
+	       time_nanoseconds() - start < SEIZE_NANOSECONDS)
+		__builtin_ia32_pause();
+	lock_seize(&lock);
 }

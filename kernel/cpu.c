@@ -52,6 +52,7 @@ static void read_features(void)
 	features.pat = bit(leaf.edx, 16);
 	features.clflush = bit(leaf.edx, 19);
 	features.cache_line = features.clflush ? (leaf.ebx >> 8 & 0xff) * 8 : 0;
+	features.x2apic = bit(leaf.ecx, 21);
 	features.hypervisor = bit(leaf.ecx, 31);
 
 	if (last >= 7) {
@@ -80,8 +81,6 @@ static void read_features(void)
 
 void cpu_init(void)
 {
-	uint64_t cr4 = CR4_PHYSICAL_EXTENSION;
-
 	read_features();
 	if (!features.nx)
 		host_panic(
@@ -91,6 +90,12 @@ void cpu_init(void)
 		host_panic("this CPU has no page attribute table (PAT)");
 	if (!features.tsc)
 		host_panic("this CPU has no time stamp counter (TSC)");
+	cpu_init_another();
+}
+
+void cpu_init_another(void)
+{
+	uint64_t cr4 = CR4_PHYSICAL_EXTENSION;
 
 	/*
 	 * CR4 is set as a whole, without OSFXSR whatever the firmware left: nothing here uses the

@@ -18,6 +18,7 @@ struct cpu_features {
 	bool smep, smap, umip;
 	bool machine_check;
 	bool local_apic;
+	bool x2apic;
 
 	bool clflush, clflushopt, clwb;
 	unsigned cache_line; /* bytes that clflush works on */
@@ -32,6 +33,9 @@ struct cpu_features {
  * before any page table of our own is loaded. Panics on a CPU that has no NX or no PAT.
  */
 void cpu_init(void);
+
+/* Sets the same on a further CPU, which is to have the same features. */
+void cpu_init_another(void);
 
 const struct cpu_features *cpu_features(void);
 

@@ -2,13 +2,16 @@
 #include "kernel/fatal.h"
 
 #include "kernel/console.h"
+#include "kernel/percpu.h"
 #include "kernel/registers.h"
+#include "kernel/smp.h"
 
 #include <stddef.h>
 
 static void (*report_end)(const char *why);
 static enum exit_mode exit_mode = EXIT_AUTO;
 static unsigned depth;
+static atomic_uint ending; /* number of the CPU that ends the run, + 1; 0: none */
 
 void fatal_set_report(void (*report)(const char *why))
 {
@@ -22,16 +25,31 @@ void fatal_set_exit(enum exit_mode mode)
 
 unsigned fatal_begin(void)
 {
+	unsigned nobody = 0, me = this_cpu_number() + 1;
+
 	interrupts_off();
+	if (!atomic_compare_exchange_strong(&ending, &nobody, me) && nobody != me)
+		halt();
 	depth++;
 	if (depth > 2)
 		power_exit(exit_mode, RUN_FAILED);
+	if (depth == 1) {
+		console_seize();
+		smp_stop_others();
+	}
 	return depth;
 }
 
 unsigned fatal_depth(void)
 {
 	return depth;
+}
+
+bool fatal_elsewhere(void)
+{
+	unsigned cpu = atomic_load(&ending);
+
+	return cpu != 0 && cpu != this_cpu_number() + 1;
 }
 
 _Noreturn void fatal_end(const char *why)

@@ -6,6 +6,8 @@
 #include "kernel/console.h"
 #include "kernel/fatal.h"
 #include "kernel/layout.h"
+#include "kernel/percpu.h"
+#include "kernel/smp.h"
 #include "kernel/time.h"
 #include "kernel/watchdog.h"
 
@@ -19,17 +21,17 @@ void *host_virt(phys_t address)
 
 unsigned host_cpu(void)
 {
-	return 0;
+	return this_cpu_number();
 }
 
 unsigned host_cpus(void)
 {
-	return 1;
+	return percpu_count();
 }
 
 void host_on_each_cpu(void (*fn)(void *), void *arg)
 {
-	fn(arg);
+	smp_run(fn, arg);
 }
 
 void host_print(const char *line)
@@ -56,7 +58,7 @@ _Noreturn void host_panic(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	console_line("# BUG: %s", text);
+	console_line("# BUG: %s, on CPU %u", text, this_cpu_number());
 	if (depth == 1)
 		backtrace_here();
 	fatal_end(text);

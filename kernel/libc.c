@@ -4,10 +4,13 @@
  * console, and there is no input. The C library may be used outside interrupts only; a report of a
  * trap uses no more of it than snprintf(), which takes no lock and no memory.
  *
- * One CPU runs. Its locks therefore never wait, and its state exists once.
+ * Each CPU has its own state. All locks are one, so that no two CPUs take two of them in different
+ * orders; nothing here is worth more than that.
  */
 #include "kernel/console.h"
 #include "kernel/heap.h"
+#include "kernel/lock.h"
+#include "kernel/percpu.h"
 #include "mm/host.h"
 
 #include <errno.h>
@@ -19,8 +22,9 @@
 
 /* --- State and locks --- */
 
+/* What newlib has a pointer to; all of them stand for the one below. */
 struct __lock {
-	unsigned held;
+	char nothing;
 };
 
 /* All nine, or the linker takes newlib's and finds the others twice. */
@@ -35,26 +39,27 @@ struct __lock __lock___dd_hash_mutex;
 struct __lock __lock___arc4random_mutex;
 
 /* Locks made at run time, those of streams, are all this one. */
-static struct __lock shared_lock;
+static struct __lock stream_lock;
 
-static struct _reent reent = _REENT_INIT(reent);
+static struct lock library;
+static unsigned depth; /* how often the CPU that has it took it */
 
 /* newlib declares it only to itself. */
 struct _reent *__getreent(void);
 
 struct _reent *__getreent(void)
 {
-	return &reent;
+	return &this_cpu()->reent;
 }
 
 void __retarget_lock_init(_LOCK_T *lock)
 {
-	*lock = &shared_lock;
+	*lock = &stream_lock;
 }
 
 void __retarget_lock_init_recursive(_LOCK_T *lock)
 {
-	*lock = &shared_lock;
+	*lock = &stream_lock;
 }
 
 void __retarget_lock_close(_LOCK_T lock)
@@ -67,43 +72,62 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
 	(void)lock;
 }
 
+static void acquire(void)
+{
+	lock_take(&library);
+	depth++;
+}
+
+static int try_acquire(void)
+{
+	if (!lock_is_mine(&library) && !lock_try(&library))
+		return 0;
+	depth++;
+	return 1;
+}
+
+static void release(void)
+{
+	if (!lock_is_mine(&library))
+		host_panic("the C library releases a lock that it does not hold");
+	if (--depth == 0)
+		lock_give(&library);
+}
+
 void __retarget_lock_acquire(_LOCK_T lock)
 {
-	lock->held++;
+	(void)lock;
+	acquire();
 }
 
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
-	lock->held++;
+	(void)lock;
+	acquire();
 }
 
 int __retarget_lock_try_acquire(_LOCK_T lock)
 {
-	lock->held++;
-	return 1;
+	(void)lock;
+	return try_acquire();
 }
 
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
 {
-	lock->held++;
-	return 1;
-}
-
-static void release(_LOCK_T lock)
-{
-	if (lock->held == 0)
-		host_panic("the C library releases a lock that it does not hold");
-	lock->held--;
+	(void)lock;
+	return try_acquire();
 }
 
 void __retarget_lock_release(_LOCK_T lock)
 {
-	release(lock);
+	(void)lock;
+	release();
 }
 
 void __retarget_lock_release_recursive(_LOCK_T lock)
 {
-	release(lock);
+	(void)lock;
+	release();
 }
 
 /* --- System calls --- */

@@ -6,6 +6,8 @@
 #include "drivers/inventory_print.h"
 #include "drivers/nfit_claims.h"
 #include "drivers/permission.h"
+#include "drivers/processors.h"
+#include "kernel/apic.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/early_memory.h"
@@ -15,8 +17,10 @@
 #include "kernel/layout.h"
 #include "kernel/options.h"
 #include "kernel/paging.h"
+#include "kernel/percpu.h"
 #include "kernel/power.h"
 #include "kernel/screen.h"
+#include "kernel/smp.h"
 #include "kernel/time.h"
 #include "kernel/traps.h"
 #include "kernel/watchdog.h"
@@ -45,6 +49,10 @@ static size_t nr_used;
 
 /* Below it are the BIOS's own data, and what application processors start from. */
 #define LOW_MEMORY_END (1UL << 20)
+
+/* Such a page is looked for above the BIOS's data, and below where old PCs have none. */
+#define ENTRY_PAGES_START 0x8000
+#define ENTRY_PAGES_END   0xa0000
 
 static void use(phys_t start, uint64_t length)
 {
@@ -198,6 +206,25 @@ static void describe_memory(void)
 	inventory_publish(&inventory);
 }
 
+/* A page of low memory that only the first range of used[], low memory itself, has a part in. */
+static pfn_t entry_page(void)
+{
+	struct early_run run = early_run_find(boot.map, boot.nr_map, used + 1, nr_used - 1,
+					      phys(ENTRY_PAGES_START), phys(ENTRY_PAGES_END));
+
+	return pfn_before(run.start, run.end) ? run.start : pfn(0);
+}
+
+static void start_cpus(void)
+{
+	uint32_t apic_ids[HOST_CPUS_MAX - 1];
+	size_t nr, left;
+
+	nr = processors_list(acpi_table(&acpi, "APIC"), apic_present() ? apic_id() : 0, apic_ids,
+			     ARRAY_SIZE(apic_ids), &left);
+	smp_start(apic_ids, nr, left, entry_page());
+}
+
 static void print_metadata(void)
 {
 	struct page_map_usage usage;
@@ -224,6 +251,7 @@ static void describe(void)
 		     cpu->vendor, cpu->physical_bits, cpu->pages_1gib ? "yes" : "no",
 		     flush_instruction_name(persist_instruction()), time_source_name(time_source()),
 		     (unsigned long long)time_tsc_hz());
+	smp_print(host_print);
 	memory_map_print(boot.map, boot.nr_map, host_print);
 	acpi_print(&acpi, host_print);
 	inventory_print(&inventory, host_print);
@@ -256,6 +284,7 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information);
 
 _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 {
+	percpu_init();  /* this is CPU 0 */
 	console_init(); /* from here on there are lines */
 	traps_init();   /* ... and crashes are reported */
 	cpu_init();     /* features; no page is executable that says it is not */
@@ -284,6 +313,7 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	permit_writes();   /* ... but for what the user permits */
 	describe_memory(); /* regions -> page descriptors, and the frame allocator */
 	heap_init();       /* malloc */
+	start_cpus();      /* ... which work when host_on_each_cpu() has something for them */
 
 	fatal_set_report(run_abort);
 	power_exit(options.exit, run_suites()); /* suites -> verdicts -> report */

@@ -4,6 +4,7 @@
 #include "kernel/cpu.h"
 #include "kernel/early_memory.h"
 #include "kernel/layout.h"
+#include "kernel/lock.h"
 #include "kernel/registers.h"
 #include "kernel/stack.h"
 #include "mm/frame_alloc.h"
@@ -43,6 +44,8 @@ static const uint64_t mapping_bits[] = {
 static uint64_t *top;
 static uintptr_t tables_at; /* where physical memory is seen: 0 is the boot identity map */
 static size_t nr_tables;
+
+static struct lock lock; /* of whoever changes the tables */
 
 static uint64_t level_bytes(unsigned level)
 {
@@ -147,16 +150,12 @@ static int map_one(uintptr_t virt, uint64_t start, unsigned wanted, uint64_t bit
 	}
 }
 
-int paging_map(uintptr_t virt, phys_t start, uint64_t bytes, enum mapping mapping)
+static int map_all(uintptr_t virt, uint64_t address, uint64_t bytes, uint64_t bits)
 {
-	uint64_t address = start.addr;
-
-	if ((virt | address | bytes) % PAGE_SIZE || !cpu_has_physical(start, bytes))
-		return -EINVAL;
 	while (bytes > 0) {
 		unsigned level = largest_level(virt, address, bytes);
 		uint64_t done;
-		int error = map_one(virt, address, level, mapping_bits[mapping], &done);
+		int error = map_one(virt, address, level, bits, &done);
 
 		if (error)
 			return error;
@@ -167,6 +166,18 @@ int paging_map(uintptr_t virt, phys_t start, uint64_t bytes, enum mapping mappin
 		bytes -= done;
 	}
 	return 0;
+}
+
+int paging_map(uintptr_t virt, phys_t start, uint64_t bytes, enum mapping mapping)
+{
+	int error;
+
+	if ((virt | start.addr | bytes) % PAGE_SIZE || !cpu_has_physical(start, bytes))
+		return -EINVAL;
+	lock_take(&lock);
+	error = map_all(virt, start.addr, bytes, mapping_bits[mapping]);
+	lock_give(&lock);
+	return error;
 }
 
 int paging_map_direct(pfn_t start, pfn_t end, enum mapping mapping)

@@ -6,7 +6,9 @@
  * largest pages that alignment and CPU allow are used. Page tables come from early memory while
  * there is some left, then from the frame allocator.
  *
- * One CPU changes mappings, and no interrupt handler does. Errors are negative errno values.
+ * Any CPU may add mappings, but no interrupt handler does. Those that are there are changed by
+ * CPU 0 while the others are idle: they forget the old ones before they begin to work again.
+ * Errors are negative errno values.
  */
 #pragma once
 

@@ -24,6 +24,7 @@
 #define MSR_PAT       0x277
 #define MSR_X2APIC    0x800 /* first of the local APIC's registers, in x2APIC mode */
 #define MSR_EFER      0xc0000080
+#define MSR_GS_BASE   0xc0000101
 
 #define EFER_NO_EXECUTE (1UL << 11)
 
@@ -139,4 +140,20 @@ static inline void interrupts_off(void)
 static inline void interrupts_on(void)
 {
 	__asm__ volatile("sti" : : : "memory");
+}
+
+/*
+ * Sleeps until an interrupt was handled, with interrupts off before and after. One that comes
+ * before the hlt is not lost: sti lets none in until the next instruction has begun.
+ */
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+}
+
+/* Until reset. An NMI may wake it, and it sleeps on. */
+static inline _Noreturn void halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli\n\thlt" : : : "memory");
 }

@@ -2,45 +2,32 @@
 #include "kernel/segments.h"
 
 #include "kernel/registers.h"
-#include "kernel/stack.h"
 
 #define DESCRIPTOR_CODE 0x00af9b000000ffffUL /* present, 64-bit, execute and read, accessed */
 #define DESCRIPTOR_DATA 0x00cf93000000ffffUL /* present, read and write, accessed */
 #define DESCRIPTOR_TASK 0x0000890000000000UL /* present, 64-bit task state, available */
 
-/* Intel SDM volume 3, 8.7. */
-struct task_state {
-	uint32_t reserved0;
-	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t interrupt_stack[7]; /* entry n of the table is element n - 1 */
-	uint64_t reserved2;
-	uint16_t reserved3;
-	uint16_t io_map; /* past the limit: there is none */
-} __attribute__((packed));
-_Static_assert(sizeof(struct task_state) == 104, "SDM volume 3, figure 8-11");
-
-static struct task_state task;
-static uint64_t descriptors[5]; /* null, code, data, and two for the task state */
-
-static void set_interrupt_stack(enum interrupt_stack number, enum stack_id id)
+static void set_interrupt_stack(struct task_state *task, enum interrupt_stack number,
+				const struct stack *stack)
 {
-	task.interrupt_stack[number - 1] = stack_get(id)->top;
+	task->interrupt_stack[number - 1] = stack->top;
 }
 
-void segments_init(void)
+void segments_load(struct segments *segments, const struct stack stacks[STACKS])
 {
-	struct table_pointer pointer = {sizeof(descriptors) - 1, (uint64_t)descriptors};
-	uint64_t base = (uint64_t)&task;
+	uint64_t *descriptors = segments->descriptors;
+	struct task_state *task = &segments->task;
+	struct table_pointer pointer = {sizeof(segments->descriptors) - 1, (uint64_t)descriptors};
+	uint64_t base = (uint64_t)task;
 
-	set_interrupt_stack(INTERRUPT_STACK_DOUBLE_FAULT, STACK_DOUBLE_FAULT);
-	set_interrupt_stack(INTERRUPT_STACK_NMI, STACK_NMI);
-	set_interrupt_stack(INTERRUPT_STACK_MACHINE_CHECK, STACK_MACHINE_CHECK);
-	task.io_map = sizeof(task);
+	set_interrupt_stack(task, INTERRUPT_STACK_DOUBLE_FAULT, &stacks[STACK_DOUBLE_FAULT]);
+	set_interrupt_stack(task, INTERRUPT_STACK_NMI, &stacks[STACK_NMI]);
+	set_interrupt_stack(task, INTERRUPT_STACK_MACHINE_CHECK, &stacks[STACK_MACHINE_CHECK]);
+	task->io_map = sizeof(*task);
 
 	descriptors[SELECTOR_CODE / 8] = DESCRIPTOR_CODE;
 	descriptors[SELECTOR_DATA / 8] = DESCRIPTOR_DATA;
-	descriptors[SELECTOR_TASK / 8] = DESCRIPTOR_TASK | (sizeof(task) - 1) |
+	descriptors[SELECTOR_TASK / 8] = DESCRIPTOR_TASK | (sizeof(*task) - 1) |
 					 (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
 	descriptors[SELECTOR_TASK / 8 + 1] = base >> 32;
 

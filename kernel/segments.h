@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "kernel/stack.h"
+
 #include <stdint.h>
 
 enum { SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10, SELECTOR_TASK = 0x18 };
@@ -17,5 +19,23 @@ enum interrupt_stack {
 	INTERRUPT_STACK_MACHINE_CHECK = 3,
 };
 
-/* Loads them on this CPU. */
-void segments_init(void);
+/* Intel SDM volume 3, 8.7. */
+struct task_state {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t interrupt_stack[7]; /* entry n of the table is element n - 1 */
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t io_map; /* past the limit: there is none */
+} __attribute__((packed));
+_Static_assert(sizeof(struct task_state) == 104, "SDM volume 3, figure 8-11");
+
+/* What one CPU has. */
+struct segments {
+	uint64_t descriptors[5]; /* null, code, data, and two for the task state */
+	struct task_state task;
+};
+
+/* Makes and loads them on this CPU, whose stacks these are. */
+void segments_load(struct segments *, const struct stack stacks[STACKS]);

@@ -2,8 +2,12 @@
 #include "kernel/stack.h"
 
 #include "kernel/layout.h"
+#include "kernel/percpu.h"
 #include "mm/compiler.h"
 #include "mm/types.h"
+
+/* As much as boot/entry.S gives the boot CPU. */
+#define WORK_STACK_SIZE (16 * PAGE_SIZE)
 
 /* Room for a report, which formats its lines on the stack. */
 #define TRAP_STACK_SIZE (4 * PAGE_SIZE)
@@ -17,30 +21,55 @@ static struct trap_stack double_fault_stack __attribute__((aligned(PAGE_SIZE)));
 static struct trap_stack nmi_stack __attribute__((aligned(PAGE_SIZE)));
 static struct trap_stack machine_check_stack __attribute__((aligned(PAGE_SIZE)));
 
-#define TRAP_STACK(name, stack)                                           \
-	{                                                                 \
-		name, (uintptr_t)(stack).guard, (uintptr_t)(stack).bytes, \
-			(uintptr_t)(stack).bytes + TRAP_STACK_SIZE        \
-	}
-
-static const struct stack stacks[STACKS] = {
-	[STACK_BOOT] = {"boot", (uintptr_t)boot_stack_guard, (uintptr_t)boot_stack,
-			(uintptr_t)boot_stack_top},
-	[STACK_DOUBLE_FAULT] = TRAP_STACK("double fault", double_fault_stack),
-	[STACK_NMI] = TRAP_STACK("NMI", nmi_stack),
-	[STACK_MACHINE_CHECK] = TRAP_STACK("machine check", machine_check_stack),
+static const struct {
+	const char *name;
+	size_t bytes;
+} kinds[STACKS] = {
+	[STACK_WORK] = {"work", WORK_STACK_SIZE},
+	[STACK_DOUBLE_FAULT] = {"double fault", TRAP_STACK_SIZE},
+	[STACK_NMI] = {"NMI", TRAP_STACK_SIZE},
+	[STACK_MACHINE_CHECK] = {"machine check", TRAP_STACK_SIZE},
 };
+
+static struct stack place(enum stack_id id, uintptr_t guard)
+{
+	uintptr_t bottom = guard + PAGE_SIZE;
+
+	return (struct stack){kinds[id].name, guard, bottom, bottom + kinds[id].bytes};
+}
+
+void stacks_of_boot_cpu(struct stack stacks[STACKS])
+{
+	stacks[STACK_WORK] = (struct stack){"boot", (uintptr_t)boot_stack_guard,
+					    (uintptr_t)boot_stack, (uintptr_t)boot_stack_top};
+	stacks[STACK_DOUBLE_FAULT] = place(STACK_DOUBLE_FAULT, (uintptr_t)&double_fault_stack);
+	stacks[STACK_NMI] = place(STACK_NMI, (uintptr_t)&nmi_stack);
+	stacks[STACK_MACHINE_CHECK] = place(STACK_MACHINE_CHECK, (uintptr_t)&machine_check_stack);
+}
+
+uintptr_t stacks_place(uintptr_t virt, struct stack stacks[STACKS])
+{
+	for (int id = 0; id < STACKS; id++) {
+		stacks[id] = place((enum stack_id)id, virt);
+		virt = stacks[id].top;
+	}
+	return virt;
+}
 
 const struct stack *stack_get(enum stack_id id)
 {
-	return &stacks[id];
+	return &this_cpu()->stacks[id];
 }
 
 const struct stack *stack_find(uintptr_t address)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++)
-		if (address >= stacks[i].guard && address < stacks[i].top)
-			return &stacks[i];
+	for (unsigned cpu = 0; cpu < percpu_count(); cpu++) {
+		const struct stack *stacks = percpu_get(cpu)->stacks;
+
+		for (int id = 0; id < STACKS; id++)
+			if (address >= stacks[id].guard && address < stacks[id].top)
+				return &stacks[id];
+	}
 	return NULL;
 }
 

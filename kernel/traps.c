@@ -4,8 +4,10 @@
 #include "kernel/apic.h"
 #include "kernel/console.h"
 #include "kernel/fatal.h"
+#include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/segments.h"
+#include "kernel/smp.h"
 #include "kernel/trap_entry.h"
 #include "kernel/trap_report.h"
 #include "kernel/vectors.h"
@@ -34,7 +36,6 @@ struct catch
 };
 
 static struct gate gates[256];
-static struct catch *catching;
 
 static enum interrupt_stack stack_for(unsigned vector)
 {
@@ -52,9 +53,6 @@ static enum interrupt_stack stack_for(unsigned vector)
 
 void traps_init(void)
 {
-	struct table_pointer pointer = {sizeof(gates) - 1, (uint64_t)gates};
-
-	segments_init();
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t stub = (uint64_t)trap_stubs + i * TRAP_STUB_SIZE;
 
@@ -67,17 +65,26 @@ void traps_init(void)
 			.offset_high = (uint32_t)(stub >> 32),
 		};
 	}
+	traps_init_another();
+}
+
+void traps_init_another(void)
+{
+	struct table_pointer pointer = {sizeof(gates) - 1, (uint64_t)gates};
+
+	segments_load(&this_cpu()->segments, this_cpu()->stacks);
 	load_interrupt_table(&pointer);
 }
 
 bool trap_catch(void (*fn)(void *), void *arg, struct trap *trap)
 {
-	struct catch catch = {.outer = catching};
+	struct percpu *cpu = this_cpu();
+	struct catch catch = {.outer = cpu->catching};
 	bool trapped;
 
-	catching = &catch;
+	cpu->catching = &catch;
 	trapped = trap_run(fn, arg, &catch.stack);
-	catching = catch.outer;
+	cpu->catching = catch.outer;
 	if (trapped)
 		*trap = catch.trap;
 	return trapped;
@@ -85,15 +92,18 @@ bool trap_catch(void (*fn)(void *), void *arg, struct trap *trap)
 
 static bool can_catch(unsigned vector)
 {
-	return catching && fatal_depth() == 0 && stack_for(vector) == INTERRUPT_STACK_CURRENT;
+	return this_cpu()->catching && fatal_depth() == 0 &&
+	       stack_for(vector) == INTERRUPT_STACK_CURRENT;
 }
 
 /* Goes on in trap_run(), with the flags that a function may expect at its entry. */
 static void resume_catch(struct registers *registers, const struct trap *trap)
 {
-	catching->trap = *trap;
+	struct catch *catch = this_cpu()->catching;
+
+	catch->trap = *trap;
 	registers->rip = (uint64_t)trap_resume;
-	registers->rsp = catching->stack;
+	registers->rsp = catch->stack;
 	registers->rflags &= ~(RFLAGS_TRAP | RFLAGS_DIRECTION | RFLAGS_ALIGNMENT_CHECK);
 }
 
@@ -104,7 +114,7 @@ static _Noreturn void report(const struct registers *registers, const struct tra
 	unsigned depth = fatal_begin();
 
 	trap_explain(trap, text, sizeof(text));
-	console_line("# BUG: %s", text);
+	console_line("# BUG: %s, on CPU %u", text, this_cpu_number());
 	if (depth == 1)
 		registers_print(registers);
 	fatal_end(text);
@@ -126,6 +136,8 @@ void trap_handle(struct registers *registers)
 		apic_acknowledge(trap.vector);
 		return;
 	}
+	if (trap.vector == TRAP_NMI && fatal_elsewhere())
+		smp_stop(registers);
 	if (trap.vector == TRAP_PAGE_FAULT || trap.vector == TRAP_DOUBLE_FAULT)
 		trap.address = read_cr2();
 	if (can_catch(trap.vector))

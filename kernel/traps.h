@@ -3,7 +3,8 @@
  * Traps: what the CPU raises by itself. Only trap_catch() recovers from one, for tests that ask
  * for it. Every other is the end of the run: a report and fatal_end().
  *
- * The one interrupt is the watchdog's tick; others are acknowledged and ignored.
+ * The one interrupt that does something is the watchdog's tick, on CPU 0. VECTOR_WAKE ends a sleep
+ * by having come; it and all others are acknowledged and ignored.
  */
 #pragma once
 
@@ -54,6 +55,9 @@ _Static_assert(sizeof(struct registers) == 22 * 8, "kernel/trap_entry.S");
  * tables. Interrupts stay off.
  */
 void traps_init(void);
+
+/* The same on a further CPU. */
+void traps_init_another(void);
 
 /*
  * Runs fn(arg). True: it trapped and was left there, and *trap says how. Nests. fn must not leave

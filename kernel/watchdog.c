@@ -7,6 +7,7 @@
 #include "kernel/pic.h"
 #include "kernel/pit.h"
 #include "kernel/registers.h"
+#include "kernel/smp.h"
 #include "kernel/time.h"
 #include "kernel/trap_report.h"
 #include "kernel/vectors.h"
@@ -29,7 +30,7 @@ static volatile uint64_t deadline; /* 0: none */
 void watchdog_init(void)
 {
 	pic_mask_all();
-	if (apic_tick(TICK_HZ)) {
+	if (apic_init() && apic_tick(TICK_HZ)) {
 		source = WATCHDOG_APIC;
 	} else {
 		source = WATCHDOG_PIT;
@@ -70,8 +71,10 @@ static _Noreturn void expire(const struct registers *registers)
 
 	snprintf(text, sizeof(text), "%s made no progress for %u s", watched, watched_seconds);
 	console_line("# watchdog: %s", text);
-	if (depth == 1)
+	if (depth == 1) {
 		registers_print(registers);
+		smp_print_unfinished();
+	}
 	fatal_end(text);
 }
 

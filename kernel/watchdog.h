@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The watchdog behind host_watch(): a tick that looks whether the deadline has passed, and then
- * says where the CPU is and ends the run red. It is the only interrupt there is. Code that runs
- * with interrupts off is out of its sight.
+ * says where the CPU is, and where the others are that have work, and ends the run red. It ticks on
+ * CPU 0. Code that runs there with interrupts off is out of its sight.
  */
 #pragma once
 

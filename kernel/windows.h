@@ -2,7 +2,8 @@
 /*
  * Windows: where the CPU sees physical memory that is not managed, such as firmware tables and
  * devices' registers. Any address and length will do; the whole pages around them are mapped.
- * A window stays for good, and the page after it is never mapped. From paging_init() on.
+ * A window stays for good, and the page after it is never mapped. From paging_init() on, on
+ * CPU 0.
  *
  * NULL: no bytes, or past the CPU's physical addresses, or no memory for page tables.
  */

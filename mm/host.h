@@ -26,7 +26,8 @@ unsigned host_cpus(void);
 
 /*
  * Runs fn(arg) on every CPU at the same time and returns when all are done. Called on CPU 0, which
- * takes part. Between such calls the other CPUs are idle and keep no memory at hand.
+ * takes part; fn makes no such call itself and returns on each of them. Between such calls the
+ * other CPUs are idle and keep no memory at hand.
  */
 void host_on_each_cpu(void (*fn)(void *), void *arg);
 

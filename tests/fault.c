@@ -112,3 +112,79 @@ TEST(fault, leaves_the_machine)
 {
 	power_exit(EXIT_QEMU, RUN_PASSED);
 }
+
+/* The last CPU does something, while the others wait for it. */
+static void on_another_cpu(void (*fn)(void *))
+{
+	if (host_cpus() == 1)
+		skip("there is one CPU only");
+	host_on_each_cpu(fn, NULL);
+}
+
+static bool is_another_cpu(void)
+{
+	return host_cpu() == host_cpus() - 1;
+}
+
+static void fail_there(void *unused)
+{
+	(void)unused;
+	expect(!is_another_cpu());
+}
+
+/* An expectation does not hold on another CPU. */
+TEST(fault, fails_on_another_cpu)
+{
+	on_another_cpu(fail_there);
+}
+
+static void leave_there(void *unused)
+{
+	(void)unused;
+	require(!is_another_cpu());
+}
+
+/* Another CPU wants to leave the test, which only the first one can. */
+TEST(fault, leaves_on_another_cpu)
+{
+	on_another_cpu(leave_there);
+}
+
+static void crash_there(void *unused)
+{
+	(void)unused;
+	if (is_another_cpu())
+		*nothing = 1;
+}
+
+/* Another CPU stores through a null pointer. */
+TEST(fault, crashes_on_another_cpu)
+{
+	on_another_cpu(crash_there);
+}
+
+static void overflow_there(void *unused)
+{
+	(void)unused;
+	if (is_another_cpu())
+		expect_eq(descend(UINT32_MAX), 0);
+}
+
+/* Another CPU fills its stack. */
+TEST(fault, overflows_stack_of_another_cpu)
+{
+	on_another_cpu(overflow_there);
+}
+
+static void hang_there(void *unused)
+{
+	(void)unused;
+	while (is_another_cpu())
+		__asm__ volatile("pause");
+}
+
+/* Another CPU never ends. */
+TEST(fault, hangs_on_another_cpu)
+{
+	on_another_cpu(hang_there);
+}

@@ -17,6 +17,9 @@
  * split areas with those before it, and charges what differs to the test. A test that wants to
  * keep something uses test_cleanup().
  *
+ * Within host_on_each_cpu() every CPU may expect, fail and note. All else is for CPU 0, outside of
+ * it: `require` and `skip` would leave a call that other CPUs are in.
+ *
  * A file here that includes nothing of kernel/ is portable: it also runs hosted, under sanitizers.
  */
 #pragma once

@@ -7,6 +7,7 @@
 #include "tests/harness/text.h"
 
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static struct {
 	char name[96]; /* suite.test */
 	bool last;     /* the last repetition */
 	jmp_buf leave;
-	unsigned failures;
+	atomic_uint failures; /* any CPU may find one */
 	bool skipped;
 	char skip_reason[200];
 	struct cleanup cleanups[CLEANUPS_MAX];
@@ -123,11 +124,20 @@ enum result test_execute(const struct test *test, const struct test_run *run)
 	return running.skipped ? RESULT_SKIP : RESULT_PASS;
 }
 
+/* The place to go on at is on the stack of CPU 0. */
+static _Noreturn void leave(void)
+{
+	if (host_cpu() != 0)
+		host_panic("%s: require or skip on CPU %u, which cannot leave the test",
+			   running.name, host_cpu());
+	longjmp(running.leave, 1);
+}
+
 static void note_failure(const char *file, int line, const char *format, va_list arguments)
 {
 	char text[400];
 
-	if (++running.failures > FAILURES_SHOWN)
+	if (atomic_fetch_add(&running.failures, 1) >= FAILURES_SHOWN)
 		return;
 	vsnprintf(text, sizeof(text), format, arguments);
 	report_text(IN_SUITE, "%s:%d: %s", file, line, text);
@@ -149,7 +159,7 @@ void test_abort(const char *file, int line, const char *format, ...)
 	va_start(arguments, format);
 	note_failure(file, line, format, arguments);
 	va_end(arguments);
-	longjmp(running.leave, 1);
+	leave();
 }
 
 void test_expect_eq(const char *file, int line, const char *what, long long found,
@@ -178,7 +188,7 @@ void skip(const char *format, ...)
 	va_end(arguments);
 	text_clean(running.skip_reason);
 	running.skipped = true;
-	longjmp(running.leave, 1);
+	leave();
 }
 
 void test_cleanup(void (*fn)(void *), void *arg)

@@ -2,8 +2,10 @@
 /* The answers of a process on a development machine to mm/host.h, host_virt() apart. */
 #include "mm/host.h"
 
+#include "mm/frame_alloc.h"
 #include "tests/harness/run.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,19 +18,57 @@
 static const char *watched;
 static unsigned watch_seconds;
 
+/* What a thread that plays a CPU does, and as which one. */
+struct part {
+	unsigned cpu;
+	void (*fn)(void *);
+	void *arg;
+};
+
+static _Thread_local unsigned this_cpu;
+static bool working; /* within host_on_each_cpu() */
+
 unsigned host_cpu(void)
 {
-	return 0;
+	return this_cpu;
 }
 
+/* As many as can run at a time; two at least, for what one alone never meets. */
 unsigned host_cpus(void)
 {
-	return 1;
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online < 2 ? 2 : online > HOST_CPUS_MAX ? HOST_CPUS_MAX : (unsigned)online;
+}
+
+static void *play_cpu(void *arg)
+{
+	const struct part *part = arg;
+
+	this_cpu = part->cpu;
+	part->fn(part->arg);
+	frame_alloc_flush();
+	return NULL;
 }
 
 void host_on_each_cpu(void (*fn)(void *), void *arg)
 {
+	struct part parts[HOST_CPUS_MAX];
+	pthread_t threads[HOST_CPUS_MAX];
+	unsigned nr = host_cpus();
+
+	if (this_cpu != 0 || working)
+		host_panic("work for all CPUs within such work, or after such was left early");
+	working = true;
+	for (unsigned cpu = 1; cpu < nr; cpu++) {
+		parts[cpu] = (struct part){cpu, fn, arg};
+		if (pthread_create(&threads[cpu], NULL, play_cpu, &parts[cpu]) != 0)
+			host_panic("no thread for CPU %u", cpu);
+	}
 	fn(arg);
+	for (unsigned cpu = 1; cpu < nr; cpu++)
+		pthread_join(threads[cpu], NULL);
+	working = false;
 }
 
 /* One system call for each line: nothing is lost when the process dies. */
