@@ -178,19 +178,18 @@ static int alloc_frame(struct cache *cache, enum memory_kind kind, uint32_t node
 	return from_zones(cache, kind, node, row_from_zone, frame);
 }
 
+/* A frame of a whole area is given back as a part of it. */
 static int free_frame(struct zone *zone, pfn_t frame)
 {
 	struct page_info info;
+	int error = zone_give(zone, frame, PAGE_SIZE);
 
+	if (error != -ESTALE)
+		return error;
 	if (page_look(frame, &info) || !info.allocated)
 		return -EINVAL;
-	if (info.size == AREA_SIZE) {
-		int error = page_split(frame);
-
-		if (error)
-			return error;
-	}
-	return zone_give(zone, frame, PAGE_SIZE);
+	error = page_split(frame);
+	return error ? error : zone_give(zone, frame, PAGE_SIZE);
 }
 
 /* --- Areas of 2 MiB --- */

@@ -38,6 +38,20 @@ static uint64_t gib_of(pfn_t frame)
 	return frame.n >> (GIB_SHIFT - PAGE_SHIFT);
 }
 
+static pfn_t gib_start(uint64_t gib)
+{
+	return pfn(gib << (GIB_SHIFT - PAGE_SHIFT));
+}
+
+/* The GiB that holds the frame lies in one region from its first frame to its last. */
+static bool gib_is_inside(const struct region *region, pfn_t frame)
+{
+	pfn_t start = gib_start(gib_of(frame));
+
+	return !pfn_before(start, region->start) &&
+	       !pfn_before(region->end, pfn_add(start, AREAS_PER_GIB * PAGES_PER_AREA));
+}
+
 static struct layout layout_of(const struct region *regions, size_t nr)
 {
 	struct layout layout = {0};
@@ -100,15 +114,21 @@ static void describe_ragged(const struct region *region, pfn_t area)
 			*page_word(*word, pfn_add(area, i)) = 0;
 }
 
-/* An area's word starts out as WORD_ABSENT. */
+/* The words of a GiB start out as zero, free, if the region has all of it, and as absent if not. */
 static void describe_region(const struct region *region)
 {
-	for (pfn_t area = pfn_area(region->start); pfn_before(area, region->end);
-	     area = area_after(area)) {
+	pfn_t area = pfn_area(region->start);
+
+	while (pfn_before(area, region->end)) {
+		if (gib_is_inside(region, area)) {
+			area = gib_start(gib_of(area) + 1);
+			continue;
+		}
 		if (area_is_inside(region, area))
 			*area_word(area) = 0;
 		else
 			describe_ragged(region, area);
+		area = area_after(area);
 	}
 }
 
@@ -118,7 +138,7 @@ static struct area_table *place_area_tables(const struct region *region, struct 
 	for (uint64_t gib = gib_of(region->start); gib <= gib_of(pfn(region->end.n - 1)); gib++) {
 		if (page_map.directory[gib])
 			continue;
-		for (size_t i = 0; i < AREAS_PER_GIB; i++)
+		for (size_t i = 0; !gib_is_inside(region, gib_start(gib)) && i < AREAS_PER_GIB; i++)
 			next->word[i] = WORD_ABSENT;
 		page_map.directory[gib] = next++;
 	}

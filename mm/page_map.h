@@ -79,6 +79,11 @@ enum { PAGES_PER_ROW = 64 };
  */
 _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages) must_check;
 
+/* Hints where to look, soon out of date: which pages of a row are free or just held; 0 in a whole
+ * area. Whether that is so of all pages of the frame's area, which is split. */
+uint64_t page_row_hint(pfn_t row);
+bool page_area_hint(pfn_t frame);
+
 /* By word_reuse(), for a page of a row; the same for a whole area. */
 int page_reuse(_Atomic word_t *) must_check;
 int page_reuse_area(pfn_t) must_check;

@@ -30,6 +30,9 @@ enum word_flag {
 	WORD_COLLAPSING = 1 << 7, /* area: split, and somebody looks whether it can be whole */
 };
 
+/* What keeps a page from being free, whoever holds it for how long. */
+#define WORD_TAKEN ((word_t)(WORD_ALLOCATED | WORD_POISONED | WORD_ABSENT))
+
 #define WORD_FLAGS       ((word_t)0xfff)
 #define WORD_PIN_SHIFT   12
 #define WORD_ONE_PIN     ((word_t)1 << WORD_PIN_SHIFT)

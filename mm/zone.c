@@ -113,7 +113,7 @@ static bool search(struct zone *zone, struct area_set *set, size_t *hint, take_t
 enum look {
 	LOOK_TAKEN,
 	LOOK_FULL, /* every frame is allocated or poisoned */
-	LOOK_HELD, /* what is free is pinned */
+	LOOK_HELD, /* what is free is pinned, or the area is whole */
 };
 
 /* Bit i: frame i of the row is one of [start, end). */
@@ -148,19 +148,24 @@ static bool take_row_at(pfn_t frame, pfn_t start, pfn_t end, struct row *row)
 	return false;
 }
 
+/* Takes the first row that has free frames in [start, end), which lie in one area. */
 static enum look look_for_row(pfn_t start, pfn_t end, struct row *row)
 {
 	enum look result = LOOK_FULL;
-	struct page_info info;
+	pfn_t at = pfn(start.n & ~(uint64_t)(PAGES_PER_ROW - 1));
 
-	for (pfn_t frame = start; pfn_before(frame, end); frame = pfn_add(frame, 1)) {
-		if (page_look(frame, &info) || info.allocated || info.poisoned)
-			continue;
-		if (info.size != PAGE_SIZE)
-			return LOOK_HELD;
-		if (take_row_at(frame, start, end, row))
-			return LOOK_TAKEN;
-		result = LOOK_HELD;
+	if (page_size(pfn_to_page(start)) == AREA_SIZE)
+		return LOOK_HELD;
+	for (; pfn_before(at, end); at = pfn_add(at, PAGES_PER_ROW)) {
+		uint64_t bits = page_row_hint(at) & row_bits_in(at, start, end);
+
+		for (; bits; bits &= bits - 1) {
+			pfn_t frame = pfn_add(at, (uint64_t)__builtin_ctzll(bits));
+
+			if (take_row_at(frame, start, end, row))
+				return LOOK_TAKEN;
+			result = LOOK_HELD;
+		}
 	}
 	return result;
 }
@@ -238,31 +243,12 @@ bool zone_take_area(struct zone *zone, size_t *hint, pfn_t *area)
 	       search(zone, &zone->partial, hint, take_area_of_split, prize);
 }
 
-static bool in_use(pfn_t area, size_t index)
-{
-	struct page_info info;
-
-	return page_look(pfn_add(area, index % PAGES_PER_AREA), &info) || info.allocated;
-}
-
-/*
- * After frames became free: the area is whole again, or has something to give. A neighbour in use
- * is the usual reason not to collapse, and cheap to find: on one side of the frame if they are
- * freed in order, on either if not.
- */
+/* After frames became free: the area is whole again, or has something to give. */
 static void frames_became_free(struct zone *zone, pfn_t frame)
 {
 	size_t index = index_of(zone, frame);
-	size_t own = frame.n % PAGES_PER_AREA;
-	pfn_t area = pfn_area(frame);
 
-	for (size_t i = 1; i <= PAGES_PER_AREA / 2; i++) {
-		if (in_use(area, own + i) || in_use(area, own + PAGES_PER_AREA - i)) {
-			set_add(&zone->partial, index);
-			return;
-		}
-	}
-	if (page_collapse_free(frame) == 0)
+	if (page_area_hint(frame) && page_collapse_free(frame) == 0)
 		settle(zone, index);
 	else
 		set_add(&zone->partial, index);
@@ -308,10 +294,11 @@ void zone_disown_area(struct zone *zone, pfn_t area)
 int zone_give(struct zone *zone, pfn_t start, size_t size)
 {
 	struct page *page = page_hold(start, size);
+	struct page_info info;
 	int error;
 
 	if (!page)
-		return -EBUSY;
+		return !page_look(start, &info) && info.size == size ? -EBUSY : -ESTALE;
 	error = page_release(page);
 	if (error)
 		page_unpin(page);

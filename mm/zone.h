@@ -67,7 +67,7 @@ bool zone_take_anchor(struct zone *, struct row *, pfn_t *frame) must_check;
 /* Gives back an area that nobody uses, though somebody may have pinned or split it meanwhile. */
 void zone_disown_area(struct zone *, pfn_t area);
 
-/* Gives back an allocated page. -EINVAL and -EBUSY as frame_free(). */
+/* Gives back an allocated page. -ESTALE: it has another size. -EINVAL, -EBUSY as frame_free(). */
 int zone_give(struct zone *, pfn_t start, size_t size) must_check;
 
 /* Frames that are neither allocated nor poisoned. */
