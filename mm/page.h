@@ -125,9 +125,9 @@ int page_collapse(pfn_t) must_check;
 
 /*
  * Takes one frame out of use: nothing pins or allocates it from now on; pins that exist
- * stay until they are returned. Splits a whole area that is not pinned, so that only this frame is
- * lost; a pinned one is poisoned as it is, in whole. From any context, a machine check included.
- * 0, -ENOENT, or -ENOMEM.
+ * stay until they are returned. A whole area is split, so that only this frame is lost; while it is
+ * pinned, which forbids that, all of it is out of use, until the last pin is returned. From any
+ * context, a machine check included. 0, -ENOENT, or -ENOMEM.
  */
 int page_poison(pfn_t) must_check;
 

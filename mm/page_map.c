@@ -2,6 +2,7 @@
 /* How the map is laid out in the memory it is given, and what it amounts to. */
 #include "mm/page_map.h"
 
+#include "mm/bad_frames.h"
 #include "mm/host.h"
 #include "mm/page.h"
 
@@ -162,6 +163,7 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 		.directory_bytes = layout.directory_bytes,
 		.nr_area_tables = layout.area_tables,
 	};
+	bad_frames_init();
 	table_pool_init();
 	table_pool_add(area_tables + layout.area_tables,
 		       (layout.ragged + TABLE_POOL_START) * PAGE_SIZE);

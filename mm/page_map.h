@@ -5,7 +5,10 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "mm/compiler.h"
+#include "mm/page.h"
 #include "mm/page_word.h"
 #include "mm/region.h"
 #include "mm/table_pool.h"
@@ -50,7 +53,42 @@ static inline _Atomic word_t *page_word(word_t split_area, pfn_t frame)
 	return &table->word[frame.n & (PAGES_PER_AREA - 1)];
 }
 
-/* Like page_pin(), of a page of this size only, poisoned or not. */
+/* The size of what describes a frame while its area's word is `area`. */
+static inline size_t size_in(word_t area)
+{
+	return area & WORD_SPLIT ? PAGE_SIZE : AREA_SIZE;
+}
+
+typedef int (*transition_t)(word_t word, word_t *next);
+
+/* One word through one transition, whatever other CPUs do to it meanwhile. */
+static inline int change_word(_Atomic word_t *word, transition_t apply)
+{
+	word_t old = atomic_load(word);
+	word_t next;
+
+	do {
+		int error = apply(old, &next);
+
+		if (error)
+			return error;
+	} while (!atomic_compare_exchange_weak(word, &old, next));
+	return 0;
+}
+
+/* Between two looks at what another CPU is about to change. */
+static inline void cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+/*
+ * The word behind the handle of a pinned page, which keeps it in its place. A handle without a pin
+ * that went stale is the caller's mistake, and a panic that names `what` was called.
+ */
+_Atomic word_t *page_held_word(const struct page *, const char *what);
+
+/* Like page_pin(), of a page of this size only, 0 meaning either, and poisoned or not. */
 struct page *page_hold(pfn_t start, size_t size) must_check;
 
 /*
@@ -62,6 +100,14 @@ int page_release(struct page *) must_check;
 
 /* Hands out a whole area. -ESTALE: it is split. -EBUSY: it is not free. */
 int page_allocate_area(pfn_t) must_check;
+
+enum split_which {
+	SPLIT_ANY,
+	SPLIT_FREE, /* only if nobody uses it: else -EBUSY */
+};
+
+/* Like page_split(), but -EALREADY if it was split before; the frame is managed. */
+int page_split_area(pfn_t, enum split_which, enum table_use) must_check;
 
 /* Like page_split() and page_collapse(), but of free pages only: -EBUSY if one is not free. */
 int page_split_free(pfn_t) must_check;

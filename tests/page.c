@@ -278,18 +278,44 @@ TEST(page, broken_regions_are_refused)
 	expect_eq(page_map_init(backwards, 1, NULL), -EINVAL);
 }
 
-/* An area that is pinned in whole cannot be split, so poison takes it in whole. */
-TEST(page, poison_of_a_pinned_area_takes_the_area)
+/* A pinned area is out of use in whole; when its last pin goes, only the bad frames are. */
+TEST(page, poison_of_a_pinned_area_waits_for_its_pins)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+	struct page *page = pin(area);
+
+	require(page_pin(area) == page);
+	expect_eq(page_poison(pfn_add(area, 7)), 0);
+	expect_eq(page_poison(pfn_add(area, 500)), 0);
+	expect_eq(look(area).size, AREA_SIZE);
+	expect(page_pin(area) == NULL);
+	page_unpin(page);
+	expect_eq(look(area).pins, 1);
+	page_unpin(page);
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		expect_eq(look(pfn_add(area, i)).poisoned, i == 7 || i == 500);
+	page_unpin(pin(pfn_add(area, 8)));
+	expect_eq(page_collapse(area), -EIO);
+	expect_eq(page_unpoison(pfn_add(area, 7)), 0);
+	expect_eq(page_unpoison(pfn_add(area, 500)), 0);
+	collapse(area);
+}
+
+/* A pinned area comes into use again when its last bad frame is repaired. */
+TEST(page, repair_of_a_pinned_area_is_whole)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct page *page = pin(area);
 
 	expect_eq(page_poison(pfn_add(area, 7)), 0);
-	expect_eq(look(area).size, AREA_SIZE);
+	expect_eq(page_poison(pfn_add(area, 8)), 0);
+	expect_eq(page_unpoison(pfn_add(area, 7)), 0);
 	expect(page_pin(area) == NULL);
-	expect_eq(look(area).pins, 1);
+	expect_eq(page_unpoison(pfn_add(area, 8)), 0);
+	expect(page_pin(area) == page);
 	page_unpin(page);
-	expect_eq(page_unpoison(area), 0);
+	page_unpin(page);
+	expect_eq(look(area).size, AREA_SIZE);
 }
 
 /* The frames just outside of every region cannot be had by any call. */

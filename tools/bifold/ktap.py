@@ -33,7 +33,7 @@ FORMAT = "1"
 VERSION = "KTAP version 1"
 INDENT = 2
 
-# They judge the options, not the machine: a run in which nothing else passed has skipped everything.
+# They judge the options, not the machine: if nothing else passed, everything was skipped.
 ALWAYS = ("options.understood", "options.select_something")
 
 # Other readers of KTAP act on these wherever they stand.

@@ -4,7 +4,7 @@
 [machine]
 purpose   one sentence: what this machine is there to show
 boot      pvh | iso-bios | iso-uefi | usb-bios | usb-uefi | program
-program   boot = program: the command to run instead of QEMU, in the project's root (a hosted build)
+program   boot = program: the command to run instead of QEMU, from the project's root
 memory    DRAM (default 128M)
 cpus      how many (default 1)
 cpu       QEMU's CPU model (default max)
@@ -12,27 +12,27 @@ nodes     one NUMA node per line: its DRAM; the sum must be `memory`
 nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed unchanged
 dimms     the same with address=A: plain memory there, for a table of our own to describe
 tables    one ACPI table per line, added beside QEMU's own
-tree      ACPI tables of which the runner builds an RSDP and RSDT, loaded at 128 MiB (rsdp=0x8000000)
+tree      ACPI tables: the runner builds RSDP and RSDT for them, at 128 MiB (rsdp=0x8000000)
 qemu      more arguments for QEMU, one or several per line
 options   the kernel's options
-bound     seconds until the run counts as hung (default 60)
+bound     seconds until the run counts as hung (default 120)
 
 [expect]
 exit         passed | failed | skipped
 suites       all (default) | portable | names: suites that the report must have
 skip, fail   globs: the tests that must skip or fail; no other may
-skip-reasons regular expressions: a test may also skip for such a reason, which states what this
-             machine does not have
-lines        regular expressions that must each match a line of the report, taken without its "# "
+skip-reasons regular expressions: a test may also skip for such a reason, which states what
+             this machine does not have
+lines        regular expressions that must each match a line of the report, less its "# "
 no-lines     regular expressions that must match none
 bail-out     a regular expression for the reason with which the run must end itself
-red          regular expressions: this run must be found wrong, with problems that each match one, and
-             each one matched; a proof that the runner sees what it is there to see
+red          regular expressions: this run must be found wrong, with problems that each match one,
+             and each one matched; a proof that the runner sees what it is there to see
 unchanged    yes: every NVDIMM and DIMM must be left with the bytes that it had, as the word on its
              line says of one; those without an image are filled with a pattern first
 
-Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word is
-an error.
+Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word
+is an error.
 """
 
 import configparser
@@ -132,7 +132,7 @@ def read_machine(path, root):
         cpus=keys.convert("cpus", _positive, "1"),
         cpu=keys.text("cpu", "max"),
         options=keys.text("options", ""),
-        bound=keys.convert("bound", _positive, "60"),
+        bound=keys.convert("bound", _positive, "120"),
         nodes=keys.convert_each("nodes", parse_size),
         nvdimms=keys.convert_each("nvdimms", keys.medium),
         dimms=keys.convert_each("dimms", keys.medium),

@@ -5,7 +5,7 @@ from bifold import acpi_tree, backing
 
 PROGRAM = "qemu-system-x86_64"
 
-# isa-debug-exit turns the kernel's value v into the status 2v+1; QEMU ends with none of these itself.
+# isa-debug-exit turns the kernel's value v into the status 2v+1; QEMU ends with none of them.
 STATUSES = {33: "passed", 35: "failed", 37: "skipped"}
 
 _FIRMWARE = "/usr/share/OVMF"

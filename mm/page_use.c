@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the allocator does to pages: taking them into use, keeping them at hand, giving them back.
+ */
+#include <stdatomic.h>
+
+#include "mm/host.h"
+#include "mm/page.h"
+#include "mm/page_map.h"
+
+enum { STRAY_TRIES = 64 };
+
+/*
+ * A pin that went astray (mm/page.c) is undone within a few instructions. Nobody shall be told
+ * that a page is held because of one.
+ */
+static int change_past_strays(_Atomic word_t *word, transition_t apply)
+{
+	int error = change_word(word, apply);
+
+	for (int i = 0; error == -EBUSY && i < STRAY_TRIES; i++) {
+		cpu_relax();
+		error = change_word(word, apply);
+	}
+	return error;
+}
+
+static int allocate_pinned(word_t word, word_t *next)
+{
+	return word_allocate(word, 1, next);
+}
+
+int page_allocate(struct page *page)
+{
+	return change_word(page_held_word(page, "page_allocate"), allocate_pinned);
+}
+
+int page_release(struct page *page)
+{
+	return change_past_strays(page_held_word(page, "page_release"), word_release);
+}
+
+int page_allocate_area(pfn_t frame)
+{
+	_Atomic word_t *area = area_word(frame);
+	word_t seen = area ? atomic_load(area) : WORD_ABSENT;
+	word_t next;
+
+	do {
+		int error = seen & WORD_SPLIT ? -ESTALE : word_allocate(seen, 0, &next);
+
+		if (error)
+			return error;
+	} while (!atomic_compare_exchange_weak(area, &seen, next));
+	return 0;
+}
+
+_Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
+{
+	unsigned own = page_to_pfn(anchor).n % PAGES_PER_ROW;
+	_Atomic word_t *word = page_held_word(anchor, "page_allocate_row");
+	_Atomic word_t *row = word - own;
+	uint64_t others = *pages;
+	word_t old = atomic_load(word);
+	word_t next;
+
+	do {
+		if (word_allocate(old, 1, &next))
+			return NULL;
+	} while (!atomic_compare_exchange_weak(word, &old, next + WORD_ONE_PIN));
+	for (; others; others &= others - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(others);
+
+		old = atomic_load_explicit(&row[i], memory_order_relaxed);
+		if (word_allocate(old, 0, &next) ||
+		    !atomic_compare_exchange_strong(&row[i], &old, next))
+			*pages &= ~((uint64_t)1 << i);
+	}
+	return row;
+}
+
+uint64_t page_row_hint(pfn_t row)
+{
+	_Atomic word_t *area = area_word(row);
+	word_t seen = area ? atomic_load(area) : 0;
+	uint64_t pages = 0;
+
+	if (!(seen & WORD_SPLIT))
+		return 0;
+	for (size_t i = 0; i < PAGES_PER_ROW; i++)
+		if (!(atomic_load_explicit(page_word(seen, pfn_add(row, i)), memory_order_relaxed) &
+		      WORD_TAKEN))
+			pages |= (uint64_t)1 << i;
+	return pages;
+}
+
+bool page_area_hint(pfn_t frame)
+{
+	_Atomic word_t *area = area_word(frame);
+	word_t seen = area ? atomic_load(area) : 0;
+
+	for (size_t i = 1; (seen & WORD_SPLIT) && i <= PAGES_PER_AREA / 2; i++)
+		if ((atomic_load_explicit(page_word(seen, pfn_add(frame, i)),
+					  memory_order_relaxed) |
+		     atomic_load_explicit(page_word(seen, pfn_add(frame, PAGES_PER_AREA - i)),
+					  memory_order_relaxed)) &
+		    WORD_TAKEN)
+			return false;
+	return seen & WORD_SPLIT;
+}
+
+int page_reuse(_Atomic word_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed) == WORD_ALLOCATED
+		       ? 0
+		       : change_past_strays(word, word_reuse);
+}
+
+int page_reuse_area(pfn_t area)
+{
+	_Atomic word_t *word = area_word(area);
+
+	return word ? page_reuse(word) : -EINVAL;
+}
+
+bool page_is_unused(pfn_t area)
+{
+	return atomic_load_explicit(area_word(area), memory_order_relaxed) == WORD_ALLOCATED;
+}
+
+void page_disown_word(_Atomic word_t *word)
+{
+	word_t old = atomic_load(word);
+
+	while (!atomic_compare_exchange_weak(word, &old, word_disowned(old)))
+		;
+}
+
+void page_disown(pfn_t area)
+{
+	_Atomic word_t *word = area_word(area);
+	word_t seen = atomic_load(word);
+
+	while (!(seen & WORD_SPLIT))
+		if (atomic_compare_exchange_weak(word, &seen, word_disowned(seen)))
+			return;
+	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
+		struct page *page = page_hold(pfn_add(area, i), PAGE_SIZE);
+
+		if (!page)
+			host_panic("frame allocator: the free area at %#llx changed its size",
+				   (unsigned long long)pfn_to_phys(area).addr);
+		page_disown_word(page_held_word(page, "page_disown"));
+		page_unpin(page);
+	}
+}
