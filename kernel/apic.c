@@ -100,6 +100,11 @@ bool apic_present(void)
 	return x2apic || window;
 }
 
+const char *apic_mode_name(void)
+{
+	return x2apic ? "x2apic" : window ? "xapic" : "none";
+}
+
 uint32_t apic_id(void)
 {
 	uint32_t id = read_register(APIC_ID);

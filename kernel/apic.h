@@ -19,6 +19,9 @@ void apic_init_another(void);
 /* Whether there is one. */
 bool apic_present(void);
 
+/* "xapic", "x2apic" or "none". */
+const char *apic_mode_name(void);
+
 /* This CPU's address for messages. */
 uint32_t apic_id(void);
 

@@ -180,8 +180,8 @@ void smp_print(void (*line)(const char *))
 {
 	char text[100];
 
-	snprintf(text, sizeof(text), "# cpus started=%u failed=%zu left=%zu", percpu_count(),
-		 nr_failed, nr_left);
+	snprintf(text, sizeof(text), "# cpus started=%u failed=%zu left=%zu apic=%s",
+		 percpu_count(), nr_failed, nr_left, apic_mode_name());
 	line(text);
 	for (size_t i = 0; i < nr_failed; i++) {
 		snprintf(text, sizeof(text), "# cpu-failed apic-id=%u reason=%s",
