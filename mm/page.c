@@ -37,7 +37,8 @@ static bool still_split(_Atomic word_t *area, word_t seen)
 {
 	word_t now = atomic_load(area);
 
-	return ((now ^ seen) & ~(word_t)WORD_POISONED) == 0 && !(now & WORD_COLLAPSING);
+	return ((now ^ seen) & ~(WORD_TOUCHED | (word_t)WORD_POISONED)) == 0 &&
+	       !(now & WORD_COLLAPSING);
 }
 
 /*
@@ -47,10 +48,15 @@ static bool still_split(_Atomic word_t *area, word_t seen)
 static inline int pin_in_table(_Atomic word_t *area, word_t seen, pfn_t frame, transition_t apply)
 {
 	_Atomic word_t *word = page_word(seen, frame);
+	word_t touched = word_touched(frame.n % PAGES_PER_AREA);
 	word_t old = atomic_load(word);
 	word_t next;
 	int error = seen & WORD_COLLAPSING ? -EAGAIN : apply(old, &next);
 
+	if (!error && unlikely(!(seen & touched))) {
+		atomic_compare_exchange_strong(area, &seen, seen | touched);
+		return -EAGAIN;
+	}
 	if (error)
 		return still_split(area, seen) ? error : -EAGAIN;
 	if (!atomic_compare_exchange_strong(word, &old, next))

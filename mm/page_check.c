@@ -57,6 +57,9 @@ static const char *check_table(word_t area_word, pfn_t area)
 
 		if (error)
 			return error;
+		if (table->word[i] && !(area_word & word_touched(i)))
+			return broken("page: not zero in a part that was not touched",
+				      pfn_add(area, i));
 		poisoned |= !!(table->word[i] & WORD_POISONED);
 	}
 	if (poisoned != !!(area_word & WORD_POISONED))

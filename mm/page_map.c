@@ -108,7 +108,7 @@ static void describe_ragged(const struct region *region, pfn_t area)
 				   (unsigned long long)pfn_to_phys(area).addr);
 		for (size_t i = 0; i < PAGES_PER_AREA; i++)
 			table->word[i] = WORD_ABSENT;
-		*word = (word_t)(uintptr_t)table | WORD_SPLIT | WORD_RAGGED;
+		*word = ((uintptr_t)table & WORD_TABLE) | WORD_TOUCHED | WORD_SPLIT | WORD_RAGGED;
 	}
 	for (size_t i = 0; i < PAGES_PER_AREA; i++)
 		if (region_holds(region, pfn_add(area, i)))

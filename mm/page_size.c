@@ -76,30 +76,38 @@ static word_t peek(const _Atomic word_t *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-/* All that eight words have set, as a tree: a chain of 512 would take three times as long. */
+/* All that eight words have set, as a tree: a chain would take three times as long. */
 static word_t any_of_eight(const _Atomic word_t *word)
 {
 	return ((peek(&word[0]) | peek(&word[1])) | (peek(&word[2]) | peek(&word[3]))) |
 	       ((peek(&word[4]) | peek(&word[5])) | (peek(&word[6]) | peek(&word[7])));
 }
 
-/* Whether every word of a table is zero, which is the usual state of a table that can go. */
-static bool is_zero(const struct page_table *table)
+/* Whether every word of a table is zero, by the parts of it that were touched. */
+static bool is_zero(const struct page_table *table, word_t area)
 {
 	word_t any = 0;
 
-	for (size_t i = 0; i < PAGES_PER_AREA; i += 8)
-		any |= any_of_eight(&table->word[i]);
+	for (uint64_t parts = area >> TOUCHED_SHIFT; parts; parts &= parts - 1) {
+		size_t first = (size_t)__builtin_ctzll(parts) * PAGES_PER_TOUCHED;
+
+		for (size_t i = first; i < first + PAGES_PER_TOUCHED; i += 8)
+			any |= any_of_eight(&table->word[i]);
+	}
 	return any == 0;
 }
 
-/* What the pages of a table are together: the word of a whole area, or why they cannot be one. */
-static int join(const struct page_table *table, enum split_which which, word_t *whole)
+/*
+ * What the pages of a split area are together: the word of a whole area, or why they cannot be
+ * one.
+ */
+static int join(word_t area, enum split_which which, word_t *whole)
 {
+	const struct page_table *table = (const struct page_table *)word_table(area);
 	word_t first = atomic_load(&table->word[0]);
 
 	*whole = 0;
-	if (is_zero(table))
+	if (is_zero(table, area))
 		return 0;
 	if (which == SPLIT_FREE && !word_is_free(first))
 		return -EBUSY;
@@ -147,8 +155,8 @@ static int collapse(pfn_t frame, enum split_which which)
 	marked = seen | WORD_COLLAPSING;
 	if (!atomic_compare_exchange_strong(area, &seen, marked))
 		return -EBUSY;
+	error = join(marked, which, &whole);
 	table = (struct page_table *)word_table(marked);
-	error = join(table, which, &whole);
 	/* Fails if the area was poisoned meanwhile. */
 	if (!error && !atomic_compare_exchange_strong(area, &marked, whole))
 		error = -EIO;

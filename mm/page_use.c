@@ -67,6 +67,11 @@ _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
 		if (word_allocate(old, 1, &next))
 			return NULL;
 	} while (!atomic_compare_exchange_weak(word, &old, next + WORD_ONE_PIN));
+	/* Not under a collapse: the anchor's pin keeps the area split. */
+	atomic_fetch_or(area_word(page_to_pfn(anchor)),
+			word_touched(page_to_pfn(anchor).n % PAGES_PER_AREA - own) |
+				word_touched(page_to_pfn(anchor).n % PAGES_PER_AREA - own +
+					     PAGES_PER_TOUCHED));
 	for (; others; others &= others - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(others);
 

@@ -4,7 +4,7 @@
  *
  *	 63            32 31        12 11     0
  *	|     owner      |    pins    | flags  |	a whole area, or a page of 4 KiB
- *	|   address of the table, /4 KiB | flags |	a split area
+ *	| touched | address of the table | flags |	a split area: 16, 36 and 12 bits
  *
  * All zero is the usual state: present, free, clean, unpinned. Each transition is a pure function
  * from a word to a word: it returns 0 and sets *next, or a negative errno and leaves it alone. They
@@ -52,10 +52,25 @@ static inline uint32_t word_owner(word_t word)
 	return (uint32_t)(word >> WORD_OWNER_SHIFT);
 }
 
-/* The table of a split area. */
+/*
+ * In a split area's word a bit for each 32 pages: whether any of them may be other than zero. A
+ * bit is set before the first of them is, so that a collapse has to look at these parts only.
+ */
+enum { TOUCHED_SHIFT = 48, PAGES_PER_TOUCHED = 32 };
+
+#define WORD_TOUCHED (~(word_t)0 << TOUCHED_SHIFT)
+#define WORD_TABLE   (~WORD_TOUCHED & ~WORD_FLAGS)
+
+/* The bit for page number `index` of the area. */
+static inline word_t word_touched(size_t index)
+{
+	return (word_t)1 << (TOUCHED_SHIFT + index / PAGES_PER_TOUCHED);
+}
+
+/* The table of a split area: canonical addresses repeat bit 47 above it. */
 static inline uintptr_t word_table(word_t word)
 {
-	return word & ~WORD_FLAGS;
+	return (uintptr_t)((int64_t)(word << 16) >> 16) & ~WORD_FLAGS;
 }
 
 /* Neither in use nor out of use: what the allocator may take. */
@@ -207,6 +222,12 @@ static inline word_t word_disowned(word_t word)
 	return word & (WORD_PINS | (word_t)(WORD_LOCKED | WORD_POISONED));
 }
 
+/* What each of the 512 pages inherits from the whole area at a split. */
+static inline word_t word_inherited(word_t whole)
+{
+	return whole & ~(WORD_PINS | WORD_LOCKED);
+}
+
 /* An area's word once `table`, page aligned, describes it. */
 static inline int word_split(word_t word, uintptr_t table, word_t *next)
 {
@@ -216,14 +237,9 @@ static inline int word_split(word_t word, uintptr_t table, word_t *next)
 		return -EALREADY;
 	if ((word & WORD_LOCKED) || word_pins(word) != 0)
 		return -EBUSY;
-	*next = (word_t)table | WORD_SPLIT | (word & WORD_POISONED);
+	*next = (table & WORD_TABLE) | WORD_SPLIT | (word & WORD_POISONED) |
+		(word_inherited(word) ? WORD_TOUCHED : 0);
 	return 0;
-}
-
-/* What each of the 512 pages inherits from the whole area at a split. */
-static inline word_t word_inherited(word_t whole)
-{
-	return whole & ~(WORD_PINS | WORD_LOCKED);
 }
 
 /* What the 512 pages of a table must agree on to become one. */

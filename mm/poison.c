@@ -20,13 +20,15 @@ static _Atomic word_t *hold_to_poison(_Atomic word_t *area, pfn_t frame)
 		word_t old = atomic_load(word);
 		word_t next;
 
-		if (!(seen & WORD_POISONED)) {
-			atomic_compare_exchange_strong(area, &seen, seen | WORD_POISONED);
+		word_t marks = WORD_POISONED | word_touched(frame.n % PAGES_PER_AREA);
+
+		if ((seen & marks) != marks) {
+			atomic_compare_exchange_strong(area, &seen, seen | marks);
 			continue;
 		}
 		if (word_hold(old, &next) || !atomic_compare_exchange_strong(word, &old, next))
 			continue;
-		if (((atomic_load(area) ^ seen) & ~(word_t)WORD_COLLAPSING) == 0)
+		if (((atomic_load(area) ^ seen) & ~(WORD_TOUCHED | (word_t)WORD_COLLAPSING)) == 0)
 			return word;
 		atomic_fetch_sub(word, WORD_ONE_PIN);
 	}

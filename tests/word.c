@@ -156,7 +156,10 @@ TEST(word, poison_is_a_mark)
 	}
 }
 
-/* An area that nobody holds can be split; its word is then the table's address and keeps poison. */
+/*
+ * An area that nobody holds can be split; its word is then the table's address, keeps poison, and
+ * says of all parts that they are touched, or of none where there is nothing to inherit.
+ */
 TEST(word, split_names_the_table)
 {
 	const uintptr_t table = 0xffff800012345000;
@@ -172,6 +175,7 @@ TEST(word, split_names_the_table)
 		expect_eq(word_table(next), table);
 		expect(has(next, WORD_SPLIT));
 		expect_eq(next & WORD_POISONED, word & WORD_POISONED);
+		expect_eq(next & WORD_TOUCHED, word_inherited(word) ? WORD_TOUCHED : 0);
 	}
 }
 
