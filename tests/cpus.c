@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLS = 200, ROUNDS_OF_ALL = 64, FRAMES = 100, BLOCKS = 50 };
+enum { CALLS = 200, ROUNDS_OF_ALL = 64, FRAMES = 100, BLOCKS = 50, LINES = 4 };
 
 /*
  * How often CPUs meet at a barrier. While one has not come all others wait busily, and in an
@@ -223,7 +223,8 @@ TEST(cpus, share_the_c_library)
 static void say_who(void *arg)
 {
 	barrier_wait(arg);
-	note("CPU %u is here, and its line is whole", host_cpu());
+	for (unsigned line = 1; line <= LINES; line++)
+		note("CPU %u has line %u of %u for itself", host_cpu(), line, LINES);
 }
 
 /* Each may write to the report. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel is the same on all CPUs: protected, on stacks of their own, and asleep when idle. */
 #include "kernel/cpu.h"
+#include "kernel/paging.h"
 #include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/traps.h"
@@ -82,6 +83,34 @@ static void check_protections(void *unused)
 TEST(cpus, are_all_protected)
 {
 	host_on_each_cpu(check_protections, NULL);
+}
+
+/* The image is mapped in small pages, so that changing one divides none. */
+static char page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static void permit_stores(void *unused)
+{
+	(void)unused;
+	if (paging_protect((uintptr_t)page, PAGE_SIZE, MAPPING_WRITE))
+		fail("the page cannot be made writable");
+}
+
+static void check_store(void *expected)
+{
+	expect(probe_store(page) == *(enum probe *)expected);
+}
+
+/* What CPU 0 changes of the mappings while the others sleep, they know when they wake. */
+TEST(cpus, forget_what_was_mapped)
+{
+	enum probe works = PROBE_WORKED, forbidden = PROBE_FORBIDDEN;
+
+	host_on_each_cpu(check_store, &works);
+	test_cleanup(permit_stores, NULL);
+	require(paging_protect((uintptr_t)page, PAGE_SIZE, MAPPING_READ) == 0);
+	host_on_each_cpu(check_store, &forbidden);
+	permit_stores(NULL);
+	host_on_each_cpu(check_store, &works);
 }
 
 static void check_pat(void *pat)
