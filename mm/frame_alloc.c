@@ -130,11 +130,19 @@ static int give_to_row(struct row *row, pfn_t frame)
 /* Takes something from one zone into the cache, or for the caller. */
 typedef bool (*from_zone_t)(struct cache *, struct zone *, pfn_t *found);
 
+/*
+ * A row may be lost again to somebody who pins what is left of it in between; that is bad luck, not
+ * a zone without memory.
+ */
 static bool row_from_zone(struct cache *cache, struct zone *zone, pfn_t *frame)
 {
+	enum { TRIES = 16 };
+
 	cache->row_zone = zone;
-	return zone_take_row(zone, &cache->hint, &cache->row) &&
-	       (take_from_row(&cache->row, frame) || zone_take_anchor(zone, &cache->row, frame));
+	for (int i = 0; i < TRIES && zone_take_row(zone, &cache->hint, &cache->row); i++)
+		if (take_from_row(&cache->row, frame) || zone_take_anchor(zone, &cache->row, frame))
+			return true;
+	return false;
 }
 
 static bool area_from_zone(struct cache *cache, struct zone *zone, pfn_t *area)

@@ -150,6 +150,11 @@ struct page *page_hold(pfn_t start, size_t size)
 	return pin(start, size, word_hold);
 }
 
+struct page *page_hold_free(pfn_t frame)
+{
+	return pin(frame, PAGE_SIZE, word_pin_free);
+}
+
 _Atomic word_t *page_held_word(const struct page *page, const char *what)
 {
 	pfn_t start = page_to_pfn(page);

@@ -91,11 +91,13 @@ _Atomic word_t *page_held_word(const struct page *, const char *what);
 /* Like page_pin(), of a page of this size only, 0 meaning either, and poisoned or not. */
 struct page *page_hold(pfn_t start, size_t size) must_check;
 
+/* Like page_pin(), of a page of 4 KiB that is free and that nobody else has pinned. */
+struct page *page_hold_free(pfn_t) must_check;
+
 /*
- * For the holder of a page's only pin: hands the page out, or takes it back, and the pin is gone.
- * -EBUSY: somebody else has a pin too, or it is not free. -EINVAL: it was not allocated.
+ * For the holder of a page's only pin: makes it free, and the pin is gone. -EBUSY: somebody else
+ * has a pin too. -EINVAL: it was not allocated.
  */
-int page_allocate(struct page *) must_check;
 int page_release(struct page *) must_check;
 
 /* Hands out a whole area. -ESTALE: it is split. -EBUSY: it is not free. */

@@ -24,16 +24,6 @@ static int change_past_strays(_Atomic word_t *word, transition_t apply)
 	return error;
 }
 
-static int allocate_pinned(word_t word, word_t *next)
-{
-	return word_allocate(word, 1, next);
-}
-
-int page_allocate(struct page *page)
-{
-	return change_word(page_held_word(page, "page_allocate"), allocate_pinned);
-}
-
 int page_release(struct page *page)
 {
 	return change_past_strays(page_held_word(page, "page_release"), word_release);

@@ -121,21 +121,6 @@ static inline int word_unlock(word_t word, word_t *next)
 	return 0;
 }
 
-static inline int word_mark_dirty(word_t word, word_t *next)
-{
-	*next = word | WORD_DIRTY;
-	return 0;
-}
-
-/* -EALREADY: it is clean. */
-static inline int word_clear_dirty(word_t word, word_t *next)
-{
-	if (!(word & WORD_DIRTY))
-		return -EALREADY;
-	*next = word & ~(word_t)WORD_DIRTY;
-	return 0;
-}
-
 static inline word_t word_with_owner(word_t word, uint32_t owner)
 {
 	return (word & (WORD_PINS | WORD_FLAGS)) | (word_t)owner << WORD_OWNER_SHIFT;
@@ -184,6 +169,17 @@ static inline int word_hold(word_t word, word_t *next)
 	if (!error)
 		*next |= word & WORD_POISONED;
 	return error;
+}
+
+/* A pin for whoever wants to allocate: a page in use is not disturbed, not even for a moment. */
+static inline int word_pin_free(word_t word, word_t *next)
+{
+	if (word & WORD_SPLIT)
+		return -EAGAIN;
+	if (!word_is_free(word))
+		return -EBUSY;
+	*next = word + WORD_ONE_PIN;
+	return 0;
 }
 
 /*

@@ -131,7 +131,7 @@ static uint64_t row_bits_in(pfn_t row, pfn_t start, pfn_t end)
 /* Takes what is free of [start, end) in the row that holds this free frame of it. */
 static bool take_row_at(pfn_t frame, pfn_t start, pfn_t end, struct row *row)
 {
-	struct page *anchor = page_hold(frame, PAGE_SIZE);
+	struct page *anchor = page_hold_free(frame);
 
 	if (!anchor)
 		return false;

@@ -114,6 +114,21 @@ TEST(word, allocate_takes_what_is_free)
 	}
 }
 
+/* The pin of whoever wants to allocate goes to free pages only, and is a pin like any other. */
+TEST(word, pin_of_a_free_page_disturbs_no_user)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		int error = word_pin_free(word, &next);
+
+		expect_eq(error == 0, word_is_free(word));
+		if (!error)
+			expect_eq(next, word + WORD_ONE_PIN);
+		if (!describes(word))
+			expect_eq(error, -EAGAIN);
+	}
+}
+
 /* Whoever gives a page back holds its only pin; it becomes free, or stays poisoned. */
 TEST(word, release_needs_the_only_pin)
 {
