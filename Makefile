@@ -178,6 +178,12 @@ $(BUILD)/fuzz/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
+# --- Proofs (docs/proofs.md) ----------------------------------------------------------------------
+
+model: ## search every state of the model of split, collapse, pins and poison (minutes)
+	$(SETUP)
+	@tests/proofs/model.py
+
 # Changes when a source comes or goes: what was linked with one that is gone must be linked again.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)

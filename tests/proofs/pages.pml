@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Split, collapse, pins and poison against each other: the protocol of mm/page.c, for spin.
+ *
+ * Two areas of two pages share one table or two, so that a table moves from one area to the other
+ * while somebody still looks through it. Each CPU does any of its operations on any frame, again
+ * and again. A step is one access to shared memory, as in the C code: a load, or an instruction
+ * with a lock prefix. docs/proofs.md says why their interleavings are all that x86 can do.
+ *
+ * What is not memory but only known here ("ghosts") counts what the CPUs believe; CHECK compares
+ * that with the words after every step. BREAK_... leaves out one precaution, and the
+ * checker must then find a violation.
+ */
+
+#ifndef TABLES
+#define TABLES 1
+#endif
+
+/* What each CPU does: sets of operations. */
+#define PINNING    1
+#define ALLOCATING 2
+#define RESIZING   4
+#define POISONING  8
+#define HEALING    16
+
+#ifndef CPU0
+#define CPU0 PINNING
+#endif
+#ifndef CPU1
+#define CPU1 RESIZING
+#endif
+#ifndef CPU2
+#define CPU2 POISONING
+#endif
+#define HEALS ((CPU0 | CPU1 | CPU2) & HEALING)
+
+/* A word, as in mm/page_word.h, but with small fields. */
+#define PIN        1
+#define PINS       7
+#define POISONED   8
+#define SPLIT      16
+#define COLLAPSING 32
+#define ALLOCATED  64
+#define TABLE      128
+
+byte area[2];                 /* the word of each area */
+byte word[2 * TABLES];        /* two words in each table */
+bool pool[TABLES];            /* tables that no area has */
+
+#define table_of(seen)    (((seen) & TABLE) / TABLE)
+#define split_by(t)       ((t) * TABLE + SPLIT)
+#define at(t, p)          ((t) * 2 + (p))
+#define names(a, t)       ((area[a] & SPLIT) && table_of(area[a]) == (t))
+
+/* --- Ghosts and what is claimed of them --- */
+
+byte pins_whole[2];           /* pins that their holders were told they have: of an area, */
+byte pins_small[4];           /* of a page, */
+byte pins_astray[2 * TABLES]; /* and those in tables that nobody relies on yet */
+bool bad[4];                  /* frames that were poisoned, */
+bool used[4];                 /* and allocated */
+byte marking[2];              /* CPUs that are about to put an area's mark right */
+
+#define frame(a, p) ((a) * 2 + (p))
+#define iff(x, y)   ((x) && (y) || !(x) && !(y))
+
+/* A whole area has the pins that were given on it, no others, and no page of its own is pinned. */
+#define WHOLE_OK(a) ((area[a] & PINS) == pins_whole[a] && \
+	!pins_small[frame(a, 0)] && !pins_small[frame(a, 1)] && \
+	iff(area[a] & POISONED, bad[frame(a, 0)]) && iff(area[a] & POISONED, bad[frame(a, 1)]) && \
+	iff(area[a] & ALLOCATED, used[frame(a, 0)]) && iff(area[a] & ALLOCATED, used[frame(a, 1)]))
+
+#define PAGE_OK(a, p) ( \
+	iff(word[at(table_of(area[a]), p)] & POISONED, bad[frame(a, p)]) && \
+	iff(word[at(table_of(area[a]), p)] & ALLOCATED, used[frame(a, p)]) && \
+	(!bad[frame(a, p)] || marking[a] || (area[a] & POISONED)))
+
+#define SPLIT_OK(a) (!pins_whole[a] && !pool[table_of(area[a])] && PAGE_OK(a, 0) && PAGE_OK(a, 1))
+
+#define AREA_OK(a) ((area[a] & SPLIT) -> SPLIT_OK(a) : WHOLE_OK(a))
+
+/* No pin is lost or left, wherever the table is; in the pool it is zero but for pins astray. */
+#define WORD_OK(t, p) ((word[at(t, p)] & PINS) == pins_astray[at(t, p)] + \
+	(names(0, t) -> pins_small[frame(0, p)] : 0) + (names(1, t) -> pins_small[frame(1, p)] : 0))
+
+#define TABLE_OK(t) (WORD_OK(t, 0) && WORD_OK(t, 1) && !(names(0, t) && names(1, t)) && \
+	(!pool[t] || (word[at(t, 0)] == SPLIT && !(word[at(t, 1)] & ~PINS))))
+
+#if TABLES == 1
+#define CHECK assert(AREA_OK(0)); assert(AREA_OK(1)); assert(TABLE_OK(0))
+#else
+#define CHECK assert(AREA_OK(0)); assert(AREA_OK(1)); assert(TABLE_OK(0)); assert(TABLE_OK(1))
+#endif
+
+/* --- Steps --- */
+
+/*
+ * Each CPU waits here for its turn before it touches memory and does all else at once: what is
+ * between two steps concerns nobody. What an operation begins with, `idle` CPUs do right away.
+ */
+chan turn = [0] of { byte }
+
+#define step if :: idle -> idle = false :: else -> turn?eval(me) fi
+
+active proctype scheduler()
+{
+	atomic {
+		do
+		:: CHECK;
+end:		   if
+		   :: turn!0
+		   :: turn!1
+		   :: turn!2
+		   fi
+		od
+	}
+}
+
+#define load(from, to) step; to = from
+
+/* A compare-and-swap, and what its success means. `found` says whether it succeeded. */
+#define cas(where, expected, desired, meaning) step;                 \
+	if                                                           \
+	:: where == expected ->                                      \
+		where = desired; found = true; meaning               \
+	:: else -> expected = where; found = false                   \
+	fi
+
+#define add(where, amount) step; where = where + (amount)
+
+#define drop_pin(where, count) step; \
+	assert(where & PINS); assert(count); where = where - PIN; count--
+
+/* --- The pool: a table waits there with a mark in its first word that keeps pins out --- */
+
+#define NONE 2
+
+inline table_get(t)
+{
+	step;
+	if
+	:: pool[0] -> pool[0] = false; t = 0
+#if TABLES == 2
+	:: pool[1] -> pool[1] = false; t = 1
+#endif
+	:: else -> t = NONE
+	fi;
+	if
+	:: t != NONE -> step; word[at(t, 0)] = 0
+	:: else
+	fi
+}
+
+inline table_put(t)
+{
+	step;
+#ifndef BREAK_PUT
+	word[at(t, 0)] == 0; /* A pin that went astray is about to leave. */
+#endif
+	word[at(t, 0)] = SPLIT;
+	step; pool[t] = true;
+	t = NONE
+}
+
+/* --- pin(), page_unpin() --- */
+
+/* `got`: WHOLE or SMALL with a pin, 0 without. */
+#define WHOLE 1
+#define SMALL 2
+
+#define my_word word[at(table_of(seen), p)]
+#define astray  pins_astray[at(table_of(seen), p)]
+
+/* With `holding` it applies word_hold, otherwise word_pin. */
+inline pin(holding)
+{
+	do
+	:: load(area[a], seen);
+	   if
+	   :: !(seen & SPLIT) && (seen & POISONED) && !holding -> break
+	   :: !(seen & SPLIT) && (holding || !(seen & POISONED)) ->
+		cas(area[a], seen, seen + PIN, pins_whole[a]++; got = WHOLE);
+		if
+		:: found -> break
+		:: else
+		fi
+	   :: (seen & SPLIT) && (seen & COLLAPSING)
+	   :: (seen & SPLIT) && !(seen & COLLAPSING) ->
+		load(my_word, old);
+		if
+		:: old & SPLIT
+		:: !(old & SPLIT) && (old & POISONED) && !holding ->
+			look_again();
+			if
+			:: found -> break
+			:: else
+			fi
+		:: !(old & SPLIT) && (holding || !(old & POISONED)) ->
+			cas(my_word, old, old + PIN, astray++);
+			if
+			:: found -> look_again(); keep_or_drop()
+			:: else
+			fi;
+			if
+			:: got -> break
+			:: else
+			fi
+		fi
+	   fi
+	od;
+	seen = 0; old = 0; found = false
+}
+
+/* still_split() */
+inline look_again()
+{
+#ifdef BREAK_RECHECK
+	found = true
+#else
+	step; found = ((area[a] ^ seen) & ~POISONED) == 0 && !(area[a] & COLLAPSING)
+#endif
+}
+
+/* The pin is where it belongs if the second look found that. */
+inline keep_or_drop()
+{
+	if
+	:: found -> astray--; pins_small[frame(a, p)]++; got = SMALL
+	:: else -> drop_pin(my_word, astray)
+	fi
+}
+
+/* held_word(): the area's word is of the size that the handle has, or the kernel panics. */
+inline held_word()
+{
+	load(area[a], seen);
+	assert(iff(got == SMALL, seen & SPLIT))
+}
+
+inline unpin()
+{
+	held_word();
+	if
+	:: got == WHOLE -> drop_pin(area[a], pins_whole[a])
+	:: got == SMALL -> drop_pin(my_word, pins_small[frame(a, p)])
+	fi
+}
+
+/* --- page_allocate(), page_release(): by the only pin, which goes with it --- */
+
+#define FREE(w) (((w) & (PINS | POISONED | SPLIT | ALLOCATED)) == PIN)
+#define USED(w) (((w) & (PINS | SPLIT | ALLOCATED)) == (PIN | ALLOCATED))
+
+inline allocate_or_release()
+{
+	held_word();
+	load((got == WHOLE -> area[a] : my_word), old);
+	if
+	:: FREE(old) || USED(old) -> change_use(ALLOCATED - (old & ALLOCATED))
+	:: else -> found = false
+	fi;
+	if
+	:: found
+	:: else -> unpin()
+	fi
+}
+
+inline change_use(use)
+{
+	if
+	:: got == WHOLE ->
+		cas(area[a], old, (old & POISONED) + use, pins_whole[a]--;
+		    used[frame(a, 0)] = !used[frame(a, 0)]; used[frame(a, 1)] = !used[frame(a, 1)])
+	:: got == SMALL ->
+		cas(my_word, old, (old & POISONED) + use, pins_small[frame(a, p)]--;
+		    used[frame(a, p)] = !used[frame(a, p)])
+	fi
+}
+
+/* --- page_split() --- */
+
+#define NOMEM 1
+#define BUSY  2
+
+inline split_area()
+{
+	load(area[a], seen);
+	do
+	:: (seen & SPLIT) || (seen & PINS) ->
+		error = ((seen & SPLIT) -> 0 : BUSY);
+		if
+		:: t != NONE -> table_put(t)
+		:: else
+		fi;
+		break
+	:: !(seen & SPLIT) && !(seen & PINS) && t == NONE ->
+		table_get(t);
+		if
+		:: t == NONE -> error = NOMEM; break
+		:: else
+		fi
+	:: !(seen & SPLIT) && !(seen & PINS) && t != NONE ->
+		inherited = seen;
+		fill(inherited);
+		cas(area[a], seen, split_by(t) + (seen & POISONED), assert(!pins_whole[a]));
+		if
+		:: found -> break
+		:: else -> fill(-inherited & 255)
+		fi
+	od;
+	t = NONE; seen = 0; inherited = 0; found = false
+}
+
+inline fill(amount)
+{
+	if
+	:: amount ->
+#ifdef BREAK_FILL
+		step; word[at(t, 0)] = amount;
+		step; word[at(t, 1)] = amount
+#else
+		add(word[at(t, 0)], amount);
+		add(word[at(t, 1)], amount)
+#endif
+	:: else
+	fi
+}
+
+/* --- page_collapse() --- */
+
+inline collapse()
+{
+	load(area[a], seen);
+	if
+	:: (seen & SPLIT) && !(seen & (POISONED | COLLAPSING)) ->
+		t = table_of(seen);
+		set_mark();
+		if
+		:: found -> join(); leave_or_stay()
+		:: else
+		fi
+	:: else
+	fi;
+	t = NONE; seen = 0; old = 0; joined = 0; error = 0; found = false
+}
+
+inline set_mark()
+{
+#ifdef BREAK_MARK
+	found = true
+#else
+	cas(area[a], seen, seen | COLLAPSING, seen = seen | COLLAPSING)
+#endif
+}
+
+/* Are all words zero? If not, is each idle and like the first? */
+inline join()
+{
+	load(word[at(t, 0)], first);
+	load(word[at(t, 0)], joined);
+	step; joined = joined | word[at(t, 1)];
+	if
+	:: joined -> joined = 0; survey(0); survey(1)
+	:: else
+	fi;
+	first = 0
+}
+
+inline survey(i)
+{
+	if
+	:: !error ->
+		load(word[at(t, i)], old);
+		error = ((old & (PINS | POISONED)) || old != first -> BUSY : 0);
+		joined = joined | old
+	:: else
+	fi
+}
+
+inline leave_or_stay()
+{
+	found = false;
+	if
+	:: !error -> cas(area[a], seen, joined,
+			 assert(!pins_small[frame(a, 0)] && !pins_small[frame(a, 1)]))
+	:: else
+	fi;
+	if
+	:: found -> clear(0); clear(1); table_put(t)
+	:: else -> step; area[a] = area[a] & ~COLLAPSING
+	fi
+}
+
+inline clear(i)
+{
+	if
+	:: joined ->
+		load(word[at(t, i)], old);
+		old = old & ~PINS;
+		if
+#ifdef BREAK_CLEAR
+		:: old -> step; word[at(t, i)] = 0
+#else
+		:: old -> add(word[at(t, i)], -old & 255)
+#endif
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* --- page_poison() --- */
+
+/* `got`: SMALL with a page of a split area, 0 for a whole area. */
+inline hold_to_poison()
+{
+	do
+	:: load(area[a], seen);
+	   if
+	   :: !(seen & SPLIT) -> break
+#ifndef BREAK_POISON
+	   :: (seen & SPLIT) && !(seen & POISONED) ->
+		cas(area[a], seen, seen | POISONED, skip)
+	   :: (seen & SPLIT) && (seen & POISONED) ->
+#else
+	   :: (seen & SPLIT) ->
+#endif
+		load(my_word, old);
+		if
+		:: old & SPLIT
+		:: else ->
+			cas(my_word, old, old + PIN, astray++);
+			if
+			:: found ->
+				step; found = ((area[a] ^ seen) & ~COLLAPSING) == 0;
+				keep_or_drop()
+			:: else
+			fi;
+			if
+			:: got -> break
+			:: else
+			fi
+		fi
+	   fi
+	od
+}
+
+inline poison()
+{
+	do
+	:: hold_to_poison();
+	   if
+	   :: got ->
+		step; my_word = my_word | POISONED; bad[frame(a, p)] = true; marking[a]++;
+		step; area[a] = area[a] | POISONED; marking[a]--;
+		drop_pin(my_word, pins_small[frame(a, p)]);
+		break
+	   :: else
+	   fi;
+	   load(area[a], whole);
+	   split_area();
+	   if
+	   :: error == NOMEM -> break
+	   :: error == BUSY && !(whole & SPLIT) && (whole & POISONED) -> break
+	   :: error == BUSY && !(whole & SPLIT) && !(whole & POISONED) ->
+		cas(area[a], whole, whole | POISONED,
+		    bad[frame(a, 0)] = true; bad[frame(a, 1)] = true);
+		if
+		:: found -> break
+		:: else
+		fi
+	   :: !error || error == BUSY && (whole & SPLIT)
+	   fi;
+	   whole = 0; error = 0; found = false
+	od;
+	seen = 0; old = 0; whole = 0; error = 0; found = false
+}
+
+/* --- page_unpoison() --- */
+
+inline unpoison()
+{
+	pin(true);
+	held_word();
+	step;
+	if
+	:: got == WHOLE ->
+		area[a] = area[a] & ~POISONED;
+		bad[frame(a, 0)] = false; bad[frame(a, 1)] = false
+	:: got == SMALL ->
+		found = (my_word & POISONED) != 0;
+		my_word = my_word & ~POISONED;
+		bad[frame(a, p)] = false
+	fi;
+	if
+	:: found -> unmark()
+	:: else
+	fi;
+	unpin()
+}
+
+inline unmark()
+{
+	load(area[a], old);
+	do
+	:: old & COLLAPSING -> load(area[a], old)
+	:: else ->
+		cas(area[a], old, old & ~POISONED, marking[a]++);
+		if
+		:: found -> break
+		:: else
+		fi
+	od;
+#ifndef BREAK_UNMARK
+	mark_again(0);
+	mark_again(1);
+#endif
+	marking[a]--
+}
+
+inline mark_again(i)
+{
+	load(word[at(table_of(old), i)], joined);
+	if
+	:: joined & POISONED -> step; area[a] = area[a] | POISONED
+	:: else
+	fi;
+	joined = 0
+}
+
+/* --- The CPUs --- */
+
+inline choose_page()
+{
+	if
+	:: p = 0
+	:: p = 1
+	fi
+}
+
+/* A page that is poisoned when a pin begins is not pinned, unless somebody heals it meanwhile. */
+inline try_pin()
+{
+	choose_page();
+	was_bad = bad[frame(a, p)];
+	pin(false);
+	assert(!got || !was_bad || HEALS);
+	was_bad = false
+}
+
+proctype cpu(byte me; byte can)
+{
+	bit a, p;                        /* the frame */
+	byte seen, old, whole;           /* words */
+	byte first, joined, inherited;
+	byte t = NONE;
+	byte got, error;
+	bool found, was_bad, idle;
+
+	atomic {
+end:		do
+		:: turn?eval(me);
+		   idle = true;
+		   if
+		   :: a = 0
+		   :: a = 1
+		   fi;
+		   if
+		   :: can & PINNING -> try_pin();
+			if
+			:: got -> unpin()
+			:: else
+			fi
+		   :: can & ALLOCATING -> try_pin();
+			if
+			:: got -> allocate_or_release()
+			:: else
+			fi
+		   :: can & ALLOCATING -> choose_page(); pin(true); allocate_or_release()
+		   :: can & RESIZING -> split_area(); error = 0
+		   :: can & RESIZING -> collapse()
+		   :: can & POISONING -> choose_page(); poison()
+		   :: can & HEALING -> choose_page(); unpoison()
+		   fi;
+		   got = 0; seen = 0; old = 0; found = false; a = 0; p = 0
+		od
+	}
+}
+
+init
+{
+	atomic {
+		pool[0] = true;
+		word[at(0, 0)] = SPLIT;
+#if TABLES == 2
+		pool[1] = true;
+		word[at(1, 0)] = SPLIT;
+#endif
+		area[1] = ALLOCATED;
+		used[frame(1, 0)] = true;
+		used[frame(1, 1)] = true;
+			run cpu(0, CPU0);
+		run cpu(1, CPU1);
+		run cpu(2, CPU2)
+	}
+}
