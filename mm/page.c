@@ -145,6 +145,15 @@ struct page *page_pin(pfn_t frame)
 	return pin(frame, 0, word_pin);
 }
 
+void page_prefetch(pfn_t frame)
+{
+	_Atomic word_t *area = area_word(frame);
+	word_t seen = area ? atomic_load_explicit(area, memory_order_relaxed) : 0;
+
+	if (seen & WORD_SPLIT)
+		__builtin_prefetch(page_word(seen, frame), 1);
+}
+
 struct page *page_hold(pfn_t start, size_t size)
 {
 	return pin(start, size, word_hold);

@@ -94,6 +94,12 @@ int page_look(pfn_t, struct page_info *) must_check;
 struct page *page_pin(pfn_t) must_check;
 void page_unpin(struct page *);
 
+/*
+ * A hint that the frame will be pinned soon: its descriptor comes into the cache meanwhile. For
+ * whoever pins many that lie apart. Any frame will do.
+ */
+void page_prefetch(pfn_t);
+
 /* --- For whoever holds a pin. --- */
 
 /* Serialises I/O on a page. False: somebody else has it. */

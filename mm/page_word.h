@@ -139,15 +139,6 @@ static inline int word_poison(word_t word, word_t *next)
 	return 0;
 }
 
-/* -EALREADY: it is not poisoned. */
-static inline int word_unpoison(word_t word, word_t *next)
-{
-	if (!(word & WORD_POISONED))
-		return -EALREADY;
-	*next = word & ~(word_t)WORD_POISONED;
-	return 0;
-}
-
 /*
  * A free page is handed out, clean and without an owner. `pins` is how many the caller holds: the
  * page of a split area is taken by a pin first, a whole area at once.

@@ -130,6 +130,21 @@ TEST(page, pins_are_counted)
 	expect_eq(look(area).pins, 0);
 }
 
+/* The hint that a frame will be pinned changes nothing, whatever the frame. */
+TEST(page, prefetch_is_only_a_hint)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+
+	page_prefetch(area);
+	split(area);
+	page_prefetch(pfn_add(area, 9));
+	collapse(area);
+	page_prefetch(pfn(0));
+	page_prefetch(pfn(PFN_LIMIT));
+	page_prefetch(pfn(UINT64_MAX));
+	expect_eq(look(area).pins, 0);
+}
+
 /* At PAGE_PINS_MAX the next pin is refused; the count never wraps. */
 TEST(page, pins_saturate)
 {

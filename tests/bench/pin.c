@@ -103,14 +103,9 @@ static double warm8(void)
 	return each(pin_flat8(PMEM_START, WARM_BITS, operations(OPERATIONS)));
 }
 
-static void no_prefetch(pfn_t frame)
-{
-	keep(frame.n);
-}
-
 static double batches(void)
 {
-	return PIN_BATCHES(no_prefetch, page_pin, page_unpin, struct page, world_frame_bits());
+	return PIN_BATCHES(page_prefetch, page_pin, page_unpin, struct page, world_frame_bits());
 }
 
 static double batches8(void)
