@@ -243,15 +243,23 @@ bool zone_take_area(struct zone *zone, size_t *hint, pfn_t *area)
 	       search(zone, &zone->partial, hint, take_area_of_split, prize);
 }
 
-/* After frames became free: the area is whole again, or has something to give. */
+/*
+ * After frames became free: the area is whole again, or has something to give. Two CPUs that free
+ * the last frames at the same time may each find the other in the way, so one look is not enough.
+ */
 static void frames_became_free(struct zone *zone, pfn_t frame)
 {
+	enum { TRIES = 16 };
 	size_t index = index_of(zone, frame);
 
-	if (page_area_hint(frame) && page_collapse_free(frame) == 0)
-		settle(zone, index);
-	else
-		set_add(&zone->partial, index);
+	for (int i = 0; i < TRIES && page_area_hint(frame); i++) {
+		if (page_collapse_free(frame) == 0) {
+			settle(zone, index);
+			return;
+		}
+		cpu_relax();
+	}
+	set_add(&zone->partial, index);
 }
 
 void zone_give_row(struct zone *zone, struct row *row)
