@@ -186,18 +186,21 @@ static int alloc_frame(struct cache *cache, enum memory_kind kind, uint32_t node
 	return from_zones(cache, kind, node, row_from_zone, frame);
 }
 
-/* A frame of a whole area is given back as a part of it. */
+/* A frame of a whole area is given back as a part of it. Others may change its size meanwhile. */
 static int free_frame(struct zone *zone, pfn_t frame)
 {
-	struct page_info info;
 	int error = zone_give(zone, frame, PAGE_SIZE);
 
-	if (error != -ESTALE)
-		return error;
-	if (page_look(frame, &info) || !info.allocated)
-		return -EINVAL;
-	error = page_split(frame);
-	return error ? error : zone_give(zone, frame, PAGE_SIZE);
+	while (error == -ESTALE) {
+		struct page_info info;
+
+		if (page_look(frame, &info) || !info.allocated)
+			return -EINVAL;
+		error = page_split(frame);
+		if (!error)
+			error = zone_give(zone, frame, PAGE_SIZE);
+	}
+	return error;
 }
 
 /* --- Areas of 2 MiB --- */
@@ -224,20 +227,21 @@ static bool keep_area_at_hand(struct cache *cache, struct zone *zone, pfn_t area
 static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
 {
 	struct page_info info;
+	int error;
 
 	if (area.n % PAGES_PER_AREA || pfn_eq(area, cache->area))
 		return -EINVAL;
 	if (keep_area_at_hand(cache, zone, area))
 		return 0;
-	if (page_look(area, &info) || !info.allocated)
-		return -EINVAL;
-	if (info.size == PAGE_SIZE) {
-		int error = page_collapse(area);
-
+	do {
+		if (page_look(area, &info) || !info.allocated)
+			return -EINVAL;
+		error = info.size == PAGE_SIZE ? page_collapse(area) : 0;
 		if (error)
 			return error == -EIO ? -EBUSY : error;
-	}
-	return zone_give(zone, area, AREA_SIZE);
+		error = zone_give(zone, area, AREA_SIZE);
+	} while (error == -ESTALE);
+	return error;
 }
 
 /* --- For all --- */

@@ -133,18 +133,19 @@ void page_disown_word(_Atomic word_t *word)
 void page_disown(pfn_t area)
 {
 	_Atomic word_t *word = area_word(area);
-	word_t seen = atomic_load(word);
 
-	while (!(seen & WORD_SPLIT))
-		if (atomic_compare_exchange_weak(word, &seen, word_disowned(seen)))
-			return;
-	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
+	/* Anybody may split or collapse what looks like an area in use. */
+	for (size_t i = 0; i < PAGES_PER_AREA;) {
 		struct page *page = page_hold(pfn_add(area, i), PAGE_SIZE);
+		word_t seen = atomic_load(word);
 
-		if (!page)
-			host_panic("frame allocator: the free area at %#llx changed its size",
-				   (unsigned long long)pfn_to_phys(area).addr);
-		page_disown_word(page_held_word(page, "page_disown"));
-		page_unpin(page);
+		if (page) {
+			page_disown_word(page_held_word(page, "page_disown"));
+			page_unpin(page);
+			i++;
+		} else if (!(seen & WORD_SPLIT) &&
+			   atomic_compare_exchange_strong(word, &seen, word_disowned(seen))) {
+			return;
+		}
 	}
 }
