@@ -121,23 +121,27 @@ $(ISO): $(KERNEL) boot/grub.cfg
 PORTABLE_SOURCES := kernel/options.c \
 	$(shell grep -LP '^\#include "kernel/(?!options\.h")' $(wildcard mm/*.c drivers/*.c tests/*.c))
 HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard boot/*.c tests/harness/*.c tests/host/*.c)
-HOST_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer
+HOST_FLAGS := $(COMMON_FLAGS) -O1 -fno-sanitize-recover=all -fno-omit-frame-pointer
+HOST_BUILDS := gcc clang tsan
 
-host: $(BUILD)/host-gcc/bifold-tests $(BUILD)/host-clang/bifold-tests ## the hosted tests, by gcc and by clang
+host: $(HOST_BUILDS:%=$(BUILD)/host-%/bifold-tests) ## the hosted tests, by gcc and by clang, and for data races
 
-# $(1) is the compiler.
+# $(1) is the name of the build, $(2) its compiler, $(3) its sanitizers.
 define HOST_RULES
 $(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o) $(BUILD)/sources
 	$$(call step,LD,$$@)
-	$$(Q)$(1) $$(HOST_FLAGS) -o $$@ $$(filter %.o,$$^)
+	$$(Q)$(2) $$(HOST_FLAGS) -fsanitize=$(3) -o $$@ $$(filter %.o,$$^)
 
 $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 	$$(call step,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$(1) $$(HOST_FLAGS) -MMD -MP -c -o $$@ $$<
+	$$(Q)$(2) $$(HOST_FLAGS) -fsanitize=$(3) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach compiler,gcc clang,$(eval $(call HOST_RULES,$(compiler))))
+address := address,undefined
+$(eval $(call HOST_RULES,gcc,gcc,$(address)))
+$(eval $(call HOST_RULES,clang,clang,$(address)))
+# A race is one only where several threads run, so that only their suites are worth the time.
+$(eval $(call HOST_RULES,tsan,clang,thread))
 
 # --- The benchmark of the core, in a process and without sanitizers --------------------------------
 
@@ -192,7 +196,7 @@ $(BUILD)/sources: FORCE
 
 -include $(BENCH_SOURCES:%=$(BUILD)/bench/%.d)
 -include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d)
--include $(foreach compiler,gcc clang,$(HOST_SOURCES:%=$(BUILD)/host-$(compiler)/%.d))
+-include $(foreach build,$(HOST_BUILDS),$(HOST_SOURCES:%=$(BUILD)/host-$(build)/%.d))
 
 # --- For people -----------------------------------------------------------------------------------
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the CPUs of the stress tests have, by their own books. Each CPU writes only its own journal
+ * while all work; at a quiet point CPU 0 compares them all with the descriptors.
+ *
+ * Three kinds of memory take part:
+ *
+ *	shared areas   allocated by the test: all CPUs pin, lock, dirty, split, collapse, poison
+ *	pool           a few free areas that all CPUs allocate from and give back to, while others
+ *	               pin, lock, split and collapse them
+ *	the rest       is hoarded by the test, so that the pool soon runs out
+ *
+ * Owners in descriptors tell whose a page is: OWNER_SHARED of a shared area, with OWNER_LOCKED
+ * while somebody has its lock, the stamp of whoever allocated it, or 0.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "mm/page.h"
+#include "mm/region.h"
+#include "mm/types.h"
+
+enum {
+	STRESS_CPUS_MAX = 16, /* that work; on a larger machine the others watch */
+	SHARED_MAX = 8,
+	POOL_MAX = MEMORY_KINDS * (STRESS_CPUS_MAX + 4),
+	PINS_MAX = 8,
+	RUNS_MAX = 96, /* more than a CPU has at hand */
+	SLOTS = 8,
+};
+
+#define OWNER_SHARED 0x80000000u
+#define OWNER_LOCKED 0x40000000u
+
+/* A pin, and perhaps the lock, of a page. */
+struct held_pin {
+	struct page *page;
+	struct page_info then; /* right after the page was pinned */
+	uint32_t owner;        /* that was set by whoever has the lock */
+	uint32_t count;        /* of the page, when it was locked */
+	bool locked;
+};
+
+/* Memory from the frame allocator. */
+struct run {
+	pfn_t start;
+	size_t size;
+	uint32_t stamp; /* no other run's: in the descriptors, and in the memory if it is DRAM */
+};
+
+struct journal {
+	uint64_t random;
+	uint64_t operations;
+	size_t pins_wanted, nr_pins;
+	struct held_pin pins[PINS_MAX];
+	size_t runs_wanted, nr_runs;
+	struct run runs[RUNS_MAX];
+	uint32_t stamps; /* given out */
+	pfn_t poisoned;  /* by this CPU; NO_FRAME: none */
+} __attribute__((aligned(64)));
+
+#define NO_FRAME pfn(UINT64_MAX)
+
+/* A shared area. `counts` and `dirty` belong to whoever has the lock of the frame's page. */
+struct shared {
+	pfn_t start;
+	uint32_t owner;
+	uint32_t counts[PAGES_PER_AREA]; /* times that a frame was locked for */
+	bool dirty[PAGES_PER_AREA];      /* marked, and not cleared since */
+};
+
+struct stress {
+	unsigned cpus;
+	struct journal journals[STRESS_CPUS_MAX];
+	struct shared shared[SHARED_MAX];
+	size_t nr_shared;
+	pfn_t pool[POOL_MAX];
+	size_t nr_pool;
+	_Atomic uint64_t slots[SLOTS];      /* runs on their way to another CPU, or 0 */
+	uint64_t frames_free[MEMORY_KINDS]; /* when nobody had anything */
+};
+
+extern struct stress stress;
+
+/* The shared area that holds the frame, or NULL: it is of the pool. */
+struct shared *shared_of(pfn_t frame);
+
+/* A run as a slot has it; the stamp has 29 bits. */
+uint64_t run_to_slot(const struct run *);
+struct run slot_to_run(uint64_t slot);
+
+/* Frames that are free, or tables of areas: nothing but runs and poison change their number. */
+uint64_t stress_frames_free(enum memory_kind);
+
+/* Whether a page is what its pin promises, by a look at its descriptor. Fails the test if not. */
+void check_pin(const struct held_pin *);
+
+/* Whether a run is what its owner left. Fails the test if not. */
+void check_run(const struct run *);
+
+/*
+ * Compares all journals with all descriptors, while nobody changes either. `flushed`: no CPU has
+ * memory at hand.
+ */
+void stress_compare(bool flushed);
