@@ -75,9 +75,12 @@ TEST(harness, list_selects_by_any_pattern)
 	expect(selects(NULL, "page"));
 }
 
-/* Tests that go wrong on purpose run only when their suite is spelled out. */
-TEST(harness, fault_runs_only_by_name)
+/* What goes wrong on purpose, or needs a machine of its own, runs only by its suite's name. */
+TEST(harness, some_suites_run_only_by_name)
 {
+	expect(!selects(NULL, "cost"));
+	expect(!selects("*", "cost"));
+	expect(selects("cost", "cost"));
 	expect(!selects(NULL, "fault"));
 	expect(!selects("*", "fault"));
 	expect(!selects("f*", "fault"));

@@ -12,9 +12,9 @@
 
 struct test_run {
 	/*
-	 * Comma-separated globs (* and ?) of suites, or of suite.test; NULL or "": all. The suite
-	 * `fault` holds tests that go wrong on purpose; only a pattern that spells its name out
-	 * selects it.
+	 * Comma-separated globs (* and ?) of suites, or of suite.test; NULL or "": all. The suites
+	 * `fault`, of tests that go wrong on purpose, and `cost`, which needs a machine of its own,
+	 * are selected only by a pattern that spells their name out.
 	 */
 	const char *tests;
 	uint64_t seed;
