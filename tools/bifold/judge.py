@@ -24,6 +24,7 @@ class Judged:
 class Verdict:
     name: str
     problems: list = field(default_factory=list)
+    notes: list = field(default_factory=list)       # worth saying, and nothing wrong
     leaves: list = field(default_factory=list)
     seconds: float = 0.0
     whole: bool = False     # the report is whole: the problems say all that its last lines could

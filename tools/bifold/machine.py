@@ -30,6 +30,7 @@ red          regular expressions: this run must be found wrong, with problems th
              and each one matched; a proof that the runner sees what it is there to see
 unchanged    yes: every NVDIMM and DIMM must be left with the bytes that it had, as the word on its
              line says of one; those without an image are filled with a pattern first
+record       a file: no measurement may be more than 2 % above what it says (bifold/record.py)
 
 Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word
 is an error.
@@ -73,6 +74,7 @@ class Expect:
     bail_out: str | None = None
     red: list = field(default_factory=list)
     unchanged: bool = False
+    record: Path | None = None
 
 
 @dataclass
@@ -156,7 +158,8 @@ def _expect(keys):
         no_lines=keys.convert_each("no-lines", _regex),
         bail_out=keys.convert("bail-out", lambda text: _regex(text) if text else None, ""),
         red=keys.convert_each("red", _regex),
-        unchanged=keys.one_of("unchanged", ("yes", "no"), "no") == "yes")
+        unchanged=keys.one_of("unchanged", ("yes", "no"), "no") == "yes",
+        record=keys.convert("record", lambda text: keys.root / text if text else None, ""))
     keys.finish()
     return expect
 

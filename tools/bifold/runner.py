@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bifold import backing, junit, ktap, process, qemu, sources
+from bifold import backing, junit, ktap, process, qemu, record, sources
 from bifold.judge import Verdict, judge, turn_red_round
 from bifold.machine import DescriptionError, read_machine
 
@@ -28,8 +28,12 @@ def find_machine(name):
 
 
 def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS, keep=False,
-                echo=None):
-    """Runs and judges; returns the Verdict. Writes logs/NAME.log (raw) and logs/NAME.xml."""
+                echo=None, update_record=False):
+    """Runs and judges; returns the Verdict. Writes logs/NAME.log (raw) and logs/NAME.xml.
+
+    With update_record, a run without problems makes the machine's record instead of being compared
+    with it.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{machine.name}.log"
     absent = _absent(machine, kernel, iso)
@@ -54,6 +58,8 @@ def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS
     statuses = PROGRAM_STATUSES if machine.boot == "program" else qemu.STATUSES
     verdict = judge(machine, ended, report, statuses, _required(machine))
     verdict.problems += changes
+    if machine.expect.record:
+        _record(machine, report, verdict, update_record)
     turn_red_round(machine.expect, verdict)
     junit.write(logs / f"{machine.name}.xml", verdict, report)
     return verdict
@@ -79,6 +85,15 @@ def _changes(machine, files):
             kind = "NVDIMM" if index < len(machine.nvdimms) else "DIMM"
             problems.append(f"a forbidden write to {kind} {index}: {what}")
     return problems
+
+
+def _record(machine, report, verdict, update):
+    path = machine.expect.record
+    if not update:
+        problems, verdict.notes = record.compare(path, machine.name, report.measurements)
+        verdict.problems += problems
+    elif not verdict.problems:
+        record.write(path, machine.name, report.measurements)
 
 
 def _required(machine):
