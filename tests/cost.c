@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What operations of the core and of the block layer cost, in instructions. The figures have the
+ * names and do the work of those that `make bench` times in a process, but for core.init_1tib: a
+ * running kernel cannot begin its own page map anew.
+ *
+ * An emulator that counts instructions makes of the time stamp counter a counter of them, so that a
+ * figure is exact and every run finds the same: a change that costs a single one is seen. It says
+ * nothing about caches or about what the CPU does at the same time; timing it does.
+ *
+ * With interrupts off nothing else runs. Every figure is less what a call of nothing takes, on
+ * average of many calls, and rounded up. The first call is not counted: it finds no memory at hand.
+ */
+#include "drivers/ramdisk.h"
+#include "kernel/registers.h"
+#include "mm/frame_alloc.h"
+#include "mm/page.h"
+#include "tests/harness/memory.h"
+#include "tests/test.h"
+
+enum {
+	CALLS = 64,
+	BATCH = 512,
+	OTHER_ROWS = 2048,
+	STEP = 167, /* odd, and more than a row */
+};
+
+struct figure {
+	const char *name;
+	void (*operation)(void);
+	/* Before and after each call, and not counted; NULL: there is nothing to do. */
+	void (*prepare)(void);
+	void (*undo)(void);
+	unsigned times; /* how often a call does what is measured; 0: once */
+};
+
+static int error; /* of all operations, or-ed */
+
+/* --- Count. --- */
+
+/* One function for every length: a copy of it might take another step. */
+static __attribute__((noinline)) uint64_t ticks_of_turns(uint64_t turns)
+{
+	uint64_t start, end;
+
+	interrupts_off();
+	start = rdtsc();
+	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(turns) : : "cc");
+	end = rdtsc();
+	interrupts_on();
+	return end - start;
+}
+
+/*
+ * A turn is two instructions. A clock of any other kind has steps or a rate of its own, and cannot
+ * agree at each of many lengths.
+ */
+static void need_counted_instructions(void)
+{
+	uint64_t first = ticks_of_turns(1);
+
+	for (uint64_t more = 1; more <= 256; more++)
+		if (ticks_of_turns(1 + more) - first != 2 * more)
+			skip("the time stamp counter does not count instructions");
+}
+
+static void nothing(void)
+{
+}
+
+static uint64_t ticks_of_call(const struct figure *figure)
+{
+	/* Volatile: a call of nothing is to be a call, too. */
+	void (*volatile operation)(void) = figure->operation;
+	uint64_t start, end;
+
+	if (figure->prepare)
+		figure->prepare();
+	interrupts_off();
+	start = rdtsc();
+	operation();
+	end = rdtsc();
+	interrupts_on();
+	if (figure->undo)
+		figure->undo();
+	return end - start;
+}
+
+static uint64_t ticks_of_calls(const struct figure *figure)
+{
+	uint64_t sum = 0;
+
+	frame_alloc_flush();
+	(void)ticks_of_call(figure);
+	for (unsigned i = 0; i < CALLS; i++)
+		sum += ticks_of_call(figure);
+	return sum;
+}
+
+/* The first figure is nothing. */
+static void count(const struct figure *figures, size_t nr)
+{
+	uint64_t overhead = ticks_of_calls(&figures[0]);
+
+	error = 0;
+	for (size_t i = 1; i < nr; i++) {
+		uint64_t sum = ticks_of_calls(&figures[i]) - overhead;
+		uint64_t operations = CALLS * (figures[i].times ? figures[i].times : 1);
+
+		measure(figures[i].name, (sum + operations - 1) / operations, "instructions");
+	}
+	expect_eq(error, 0);
+}
+
+/* --- The core, on persistent memory, which nothing here touches. --- */
+
+static pfn_t area;
+static struct page *page;
+static volatile uint64_t result; /* volatile, or nobody would need it */
+static pfn_t frames[OTHER_ROWS];
+
+static void split(void)
+{
+	error |= page_split(area);
+}
+
+static void collapse(void)
+{
+	error |= page_collapse(area);
+}
+
+static void get_page(void)
+{
+	page = pfn_to_page(area);
+}
+
+static void to_pfn(void)
+{
+	result = page_to_pfn(page).n;
+}
+
+static void lookup(void)
+{
+	result = page_size(pfn_to_page(area));
+}
+
+static void pin(void)
+{
+	page_unpin(page_pin(area));
+}
+
+static void pair(size_t size)
+{
+	error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, size, &frames[0]);
+	error |= frame_free(frames[0], size);
+}
+
+static void allocate(size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, PAGE_SIZE, &frames[i]);
+}
+
+/* All of them, for `nr` is a power of two; no two of one row after each other. */
+static void free_shuffled(size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		error |= frame_free(frames[i * STEP % nr], PAGE_SIZE);
+}
+
+static void pair4k(void)
+{
+	pair(PAGE_SIZE);
+}
+
+static void batch4k(void)
+{
+	allocate(BATCH);
+	free_shuffled(BATCH);
+}
+
+static void pair2m(void)
+{
+	pair(AREA_SIZE);
+}
+
+static void take_rows(void)
+{
+	allocate(OTHER_ROWS);
+}
+
+/* As another CPU's frames are freed: none is of the row at hand. */
+static void free_rows(void)
+{
+	free_shuffled(OTHER_ROWS);
+}
+
+static const struct figure core[] = {
+	{.operation = nothing},
+	{.name = "page_to_pfn", .operation = to_pfn, .prepare = get_page},
+	{.name = "lookup_whole", .operation = lookup},
+	{.name = "lookup_split", .operation = lookup, .prepare = split, .undo = collapse},
+	{.name = "pin_whole", .operation = pin},
+	{.name = "pin_split", .operation = pin, .prepare = split, .undo = collapse},
+	{.name = "split_hot", .operation = split, .undo = collapse},
+	{.name = "collapse_hot", .operation = collapse, .prepare = split},
+	{.name = "alloc4k", .operation = pair4k},
+	{.name = "alloc4k_batch", .operation = batch4k, .times = BATCH},
+	{.name = "alloc2m", .operation = pair2m},
+	{.name = "free_other_row",
+	 .operation = free_rows,
+	 .prepare = take_rows,
+	 .times = OTHER_ROWS},
+};
+
+/* The core's functions; allocations include the free. */
+TEST(cost, core)
+{
+	need_counted_instructions();
+	if (!next_region(NULL, MEMORY_PERSISTENT))
+		skip("the machine has no persistent memory");
+	require(frame_alloc(MEMORY_PERSISTENT, NODE_ANY, AREA_SIZE, &area) == 0);
+	require(frame_free(area, AREA_SIZE) == 0);
+	count(core, ARRAY_SIZE(core));
+}
+
+/* --- The block layer. --- */
+
+static struct ramdisk disk;
+static struct bio_piece piece;
+static struct bio bio;
+
+static void execute(void)
+{
+	error |= block_execute(&disk.device, &bio);
+}
+
+static void prepare(enum block_operation operation, size_t length)
+{
+	piece = (struct bio_piece){page, 0, length};
+	bio = (struct bio){.operation = operation, .pieces = &piece, .nr_pieces = 1};
+}
+
+static void prepare_read4k(void)
+{
+	prepare(BLOCK_READ, PAGE_SIZE);
+}
+
+static void prepare_write4k(void)
+{
+	prepare(BLOCK_WRITE, PAGE_SIZE);
+}
+
+static void prepare_read2m(void)
+{
+	prepare(BLOCK_READ, AREA_SIZE);
+}
+
+static const struct figure block[] = {
+	{.operation = nothing},
+	{.name = "read4k", .operation = execute, .prepare = prepare_read4k},
+	{.name = "write4k", .operation = execute, .prepare = prepare_write4k},
+	{.name = "read2m", .operation = execute, .prepare = prepare_read2m},
+};
+
+static void destroy_disk(void *unused)
+{
+	(void)unused;
+	ramdisk_destroy(&disk);
+}
+
+/* A bio, from submission to done(), on a RAM disk: copying 8 bytes is one of its instructions. */
+TEST(cost, block)
+{
+	need_counted_instructions();
+	require(ramdisk_create(&disk, "ram0", NODE_ANY, AREA_SIZE) == 0);
+	test_cleanup(destroy_disk, NULL);
+	page = pfn_to_page(test_take(MEMORY_DRAM, AREA_SIZE));
+	count(block, ARRAY_SIZE(block));
+}
