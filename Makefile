@@ -142,6 +142,8 @@ $(eval $(call HOST_RULES,gcc,gcc,$(address)))
 $(eval $(call HOST_RULES,clang,clang,$(address)))
 # A race is one only where several threads run, so that only their suites are worth the time.
 $(eval $(call HOST_RULES,tsan,clang,thread))
+# tests/host/interrupt.c has the reason.
+$(BUILD)/host-tsan/mm/%.o: HOST_FLAGS += -fsanitize-coverage=trace-pc
 
 # --- The benchmark of the core, in a process and without sanitizers --------------------------------
 

@@ -104,3 +104,12 @@ void check_run(const struct run *);
  * memory at hand.
  */
 void stress_compare(bool flushed);
+
+/* One operation of the CPU that calls it, by random numbers of its journal. */
+void stress_operate(struct journal *);
+
+/* Returns a pin, and the lock with it. */
+void stress_unpin(struct journal *, size_t which);
+
+/* Frees a run. False: somebody has a page of it pinned. */
+bool stress_give_back(struct journal *, size_t which);
