@@ -32,12 +32,15 @@ static struct page *handle_of(pfn_t frame, size_t size)
 			       (size == PAGE_SIZE ? PAGE_HANDLE_SMALL : 0));
 }
 
-/* A split area still has the table that was seen, and nobody wants to take it away. */
-static bool still_split(_Atomic word_t *area, word_t seen)
+/*
+ * A split area still has the table that was seen, and nobody wants to take it away. Nor was it
+ * taken away and given back meanwhile, which a missing `touched` bit shows.
+ */
+static bool still_split(_Atomic word_t *area, word_t seen, word_t touched)
 {
 	word_t now = atomic_load(area);
 
-	return ((now ^ seen) & ~(WORD_TOUCHED | (word_t)WORD_POISONED)) == 0 &&
+	return ((now ^ seen) & ~((WORD_TOUCHED & ~touched) | WORD_POISONED)) == 0 &&
 	       !(now & WORD_COLLAPSING);
 }
 
@@ -58,10 +61,10 @@ static inline int pin_in_table(_Atomic word_t *area, word_t seen, pfn_t frame, t
 		return -EAGAIN;
 	}
 	if (error)
-		return still_split(area, seen) ? error : -EAGAIN;
+		return still_split(area, seen, 0) ? error : -EAGAIN;
 	if (!atomic_compare_exchange_strong(word, &old, next))
 		return -EAGAIN;
-	if (still_split(area, seen))
+	if (still_split(area, seen, touched))
 		return 0;
 	atomic_fetch_sub(word, WORD_ONE_PIN);
 	return -EAGAIN;
