@@ -28,7 +28,8 @@ static _Atomic word_t *hold_to_poison(_Atomic word_t *area, pfn_t frame)
 		}
 		if (word_hold(old, &next) || !atomic_compare_exchange_strong(word, &old, next))
 			continue;
-		if (((atomic_load(area) ^ seen) & ~(WORD_TOUCHED | (word_t)WORD_COLLAPSING)) == 0)
+		if (((atomic_load(area) ^ seen) & ~((WORD_TOUCHED & ~marks) | WORD_COLLAPSING)) ==
+		    0)
 			return word;
 		atomic_fetch_sub(word, WORD_ONE_PIN);
 	}
@@ -115,7 +116,7 @@ static void unmark(_Atomic word_t *area)
 int page_unpoison(pfn_t frame)
 {
 	struct page *page;
-	pfn_t start;
+	pfn_t start, end;
 
 	if (!pfn_to_page(frame))
 		return -ENOENT;
@@ -124,10 +125,14 @@ int page_unpoison(pfn_t frame)
 	if (!page)
 		return -EBUSY;
 	start = page_to_pfn(page);
-	if (!bad_frames_may_have(start, pfn_add(start, page_size(page) >> PAGE_SHIFT))) {
+	end = pfn_add(start, page_size(page) >> PAGE_SHIFT);
+	if (!bad_frames_may_have(start, end)) {
 		_Atomic word_t *word = page_held_word(page, "page_unpoison");
 		word_t old = atomic_fetch_and(word, ~(word_t)WORD_POISONED);
 
+		/* A frame is known to be bad before its page is marked, as in poison_sort(). */
+		if (bad_frames_may_have(start, end))
+			atomic_fetch_or(word, WORD_POISONED);
 		if (old & WORD_POISONED && page_size(page) == PAGE_SIZE)
 			unmark(area_word(frame));
 	}
