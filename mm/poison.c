@@ -36,6 +36,23 @@ static _Atomic word_t *hold_to_poison(_Atomic word_t *area, pfn_t frame)
 	return NULL;
 }
 
+/* Takes the mark from an area without poisoned pages; a page of it is held. */
+static void unmark(_Atomic word_t *area)
+{
+	word_t seen = atomic_load(area);
+
+	for (;; cpu_relax()) {
+		if (seen & WORD_COLLAPSING)
+			seen = atomic_load(area);
+		else if (atomic_compare_exchange_weak(area, &seen, seen & ~(word_t)WORD_POISONED))
+			break;
+	}
+	/* A page that is poisoned at this moment gets its own mark first, then the area. */
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		if (atomic_load(page_word(seen, pfn(i))) & WORD_POISONED)
+			atomic_fetch_or(area, WORD_POISONED);
+}
+
 void poison_sort(pfn_t area_start)
 {
 	_Atomic word_t *area = area_word(area_start);
@@ -56,6 +73,8 @@ void poison_sort(pfn_t area_start)
 		if (bad_frames_may_have(frame, pfn_add(frame, 1)))
 			atomic_fetch_or(&table[i], WORD_POISONED);
 	}
+	/* The frame that was meant may have been healed before its page was looked at. */
+	unmark(area);
 	atomic_fetch_sub(held, WORD_ONE_PIN);
 }
 
@@ -94,23 +113,6 @@ int page_poison(pfn_t frame)
 		    (word_pins(seen) != 0 && atomic_compare_exchange_strong(area, &seen, next)))
 			return 0;
 	}
-}
-
-/* Takes the mark from an area without poisoned pages; a page of it is held. */
-static void unmark(_Atomic word_t *area)
-{
-	word_t seen = atomic_load(area);
-
-	for (;; cpu_relax()) {
-		if (seen & WORD_COLLAPSING)
-			seen = atomic_load(area);
-		else if (atomic_compare_exchange_weak(area, &seen, seen & ~(word_t)WORD_POISONED))
-			break;
-	}
-	/* A page that is poisoned at this moment gets its own mark first, then the area. */
-	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		if (atomic_load(page_word(seen, pfn(i))) & WORD_POISONED)
-			atomic_fetch_or(area, WORD_POISONED);
 }
 
 int page_unpoison(pfn_t frame)
