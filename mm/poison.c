@@ -70,8 +70,10 @@ void poison_sort(pfn_t area_start)
 		atomic_fetch_and(&table[i], ~(word_t)WORD_POISONED);
 		/* A frame is known to be bad before its page is marked: one of us sees the other.
 		 */
-		if (bad_frames_may_have(frame, pfn_add(frame, 1)))
+		if (bad_frames_may_have(frame, pfn_add(frame, 1))) {
 			atomic_fetch_or(&table[i], WORD_POISONED);
+			atomic_fetch_or(area, WORD_POISONED);
+		}
 	}
 	/* The frame that was meant may have been healed before its page was looked at. */
 	unmark(area);
