@@ -5,7 +5,7 @@
  * Two areas of two pages share one table or two, so that a table moves from one area to the other
  * while somebody still looks through it. Each CPU does any of its operations on any frame, again
  * and again. A step is one access to shared memory, as in the C code: a load, or an instruction
- * with a lock prefix. docs/proofs.md says why their interleavings are all that x86 can do.
+ * with a lock prefix. Only area 0 has memory that goes bad, which keeps the states few. docs/proofs.md says why their interleavings are all that x86 can do.
  *
  * What is not memory but only known here ("ghosts") counts what the CPUs believe; CHECK compares
  * that with the words after every step. BREAK_... leaves out one precaution, and the
@@ -32,7 +32,6 @@
 #ifndef CPU2
 #define CPU2 POISONING
 #endif
-#define HEALS ((CPU0 | CPU1 | CPU2) & HEALING)
 
 /* A word, as in mm/page_word.h, but with small fields. */
 #define PIN        1
@@ -42,10 +41,13 @@
 #define COLLAPSING 32
 #define ALLOCATED  64
 #define TABLE      128
+#define TOUCHED    768                  /* a bit for each page */
+#define touched(p) (256 << (p))
 
-byte area[2];                 /* the word of each area */
+short area[2];                /* the word of each area */
 byte word[2 * TABLES];        /* two words in each table */
 bool pool[TABLES];            /* tables that no area has */
+bool known[4];                /* mm/bad_frames.h: frames that are bad */
 
 #define table_of(seen)    (((seen) & TABLE) / TABLE)
 #define split_by(t)       ((t) * TABLE + SPLIT)
@@ -57,9 +59,10 @@ bool pool[TABLES];            /* tables that no area has */
 byte pins_whole[2];           /* pins that their holders were told they have: of an area, */
 byte pins_small[4];           /* of a page, */
 byte pins_astray[2 * TABLES]; /* and those in tables that nobody relies on yet */
-bool bad[4];                  /* frames that were poisoned, */
+bool bad[4];                  /* frames that were poisoned, and are until somebody heals them, */
 bool used[4];                 /* and allocated */
-byte marking[2];              /* CPUs that are about to put an area's mark right */
+byte marking[2];              /* CPUs that are about to put marks in an area right */
+bool was_bad[3];              /* a CPU began to pin a frame that was bad, and none was healed since */
 
 #define frame(a, p) ((a) * 2 + (p))
 #define iff(x, y)   ((x) && (y) || !(x) && !(y))
@@ -67,11 +70,13 @@ byte marking[2];              /* CPUs that are about to put an area's mark right
 /* A whole area has the pins that were given on it, no others, and no page of its own is pinned. */
 #define WHOLE_OK(a) ((area[a] & PINS) == pins_whole[a] && \
 	!pins_small[frame(a, 0)] && !pins_small[frame(a, 1)] && \
-	iff(area[a] & POISONED, bad[frame(a, 0)]) && iff(area[a] & POISONED, bad[frame(a, 1)]) && \
+	((area[a] & POISONED) || marking[a] || !bad[frame(a, 0)] && !bad[frame(a, 1)]) && \
 	iff(area[a] & ALLOCATED, used[frame(a, 0)]) && iff(area[a] & ALLOCATED, used[frame(a, 1)]))
 
 #define PAGE_OK(a, p) ( \
-	iff(word[at(table_of(area[a]), p)] & POISONED, bad[frame(a, p)]) && \
+	((word[at(table_of(area[a]), p)] & POISONED) || marking[a] || !bad[frame(a, p)]) && \
+	((area[a] & touched(p)) || !(word[at(table_of(area[a]), p)] & ~PINS)) && \
+	((area[a] & touched(p)) || !pins_small[frame(a, p)]) && \
 	iff(word[at(table_of(area[a]), p)] & ALLOCATED, used[frame(a, p)]) && \
 	(!bad[frame(a, p)] || marking[a] || (area[a] & POISONED)))
 
@@ -171,6 +176,14 @@ inline table_put(t)
 #define my_word word[at(table_of(seen), p)]
 #define astray  pins_astray[at(table_of(seen), p)]
 
+/* In the same reading as the second look at the table. */
+#ifdef BREAK_TOUCHED
+#define STILL_TOUCHED(word) true
+#else
+#define STILL_TOUCHED(word) ((word) & touched(p))
+#endif
+
+
 /* With `holding` it applies word_hold, otherwise word_pin. */
 inline pin(holding)
 {
@@ -195,10 +208,12 @@ inline pin(holding)
 			:: found -> break
 			:: else
 			fi
-		:: !(old & SPLIT) && (holding || !(old & POISONED)) ->
+		:: !(old & SPLIT) && (holding || !(old & POISONED)) && !(seen & touched(p)) ->
+			cas(area[a], seen, seen | touched(p), skip)
+		:: !(old & SPLIT) && (holding || !(old & POISONED)) && (seen & touched(p)) ->
 			cas(my_word, old, old + PIN, astray++);
 			if
-			:: found -> look_again(); keep_or_drop()
+			:: found -> look_again(); found = found && STILL_TOUCHED(area[a]); keep_or_drop()
 			:: else
 			fi;
 			if
@@ -217,7 +232,7 @@ inline look_again()
 #ifdef BREAK_RECHECK
 	found = true
 #else
-	step; found = ((area[a] ^ seen) & ~POISONED) == 0 && !(area[a] & COLLAPSING)
+	step; found = ((area[a] ^ seen) & ~(POISONED | TOUCHED)) == 0 && !(area[a] & COLLAPSING)
 #endif
 }
 
@@ -241,7 +256,13 @@ inline unpin()
 {
 	held_word();
 	if
-	:: got == WHOLE -> drop_pin(area[a], pins_whole[a])
+	:: got == WHOLE ->
+		step; found = (area[a] & POISONED) != 0; pins_whole[a]--; area[a] = area[a] - PIN;
+		got = 0;
+		if
+		:: found -> split_area(); error = 0
+		:: else
+		fi
 	:: got == SMALL -> drop_pin(my_word, pins_small[frame(a, p)])
 	fi
 }
@@ -302,13 +323,14 @@ inline split_area()
 	:: !(seen & SPLIT) && !(seen & PINS) && t != NONE ->
 		inherited = seen;
 		fill(inherited);
-		cas(area[a], seen, split_by(t) + (seen & POISONED), assert(!pins_whole[a]));
+		cas(area[a], seen, split_by(t) + (seen & POISONED) + (inherited -> TOUCHED : 0), skip);
 		if
-		:: found -> break
+		:: found && (inherited & POISONED) -> sort(); found = true; break
+		:: found && !(inherited & POISONED) -> break
 		:: else -> fill(-inherited & 255)
 		fi
 	od;
-	t = NONE; seen = 0; inherited = 0; found = false
+	t = NONE; seen = 0; old = 0; inherited = 0; found = false
 }
 
 inline fill(amount)
@@ -357,8 +379,14 @@ inline set_mark()
 inline join()
 {
 	load(word[at(t, 0)], first);
-	load(word[at(t, 0)], joined);
-	step; joined = joined | word[at(t, 1)];
+	if
+	:: seen & touched(0) -> load(word[at(t, 0)], joined)
+	:: else
+	fi;
+	if
+	:: seen & touched(1) -> step; joined = joined | word[at(t, 1)]
+	:: else
+	fi;
 	if
 	:: joined -> joined = 0; survey(0); survey(1)
 	:: else
@@ -381,8 +409,7 @@ inline leave_or_stay()
 {
 	found = false;
 	if
-	:: !error -> cas(area[a], seen, joined,
-			 assert(!pins_small[frame(a, 0)] && !pins_small[frame(a, 1)]))
+	:: !error -> cas(area[a], seen, joined, skip)
 	:: else
 	fi;
 	if
@@ -411,6 +438,12 @@ inline clear(i)
 
 /* --- page_poison() --- */
 
+#ifdef BREAK_POISON
+#define MARKS(p) touched(p)
+#else
+#define MARKS(p) (POISONED + touched(p))
+#endif
+
 /* `got`: SMALL with a page of a split area, 0 for a whole area. */
 inline hold_to_poison()
 {
@@ -418,13 +451,9 @@ inline hold_to_poison()
 	:: load(area[a], seen);
 	   if
 	   :: !(seen & SPLIT) -> break
-#ifndef BREAK_POISON
-	   :: (seen & SPLIT) && !(seen & POISONED) ->
-		cas(area[a], seen, seen | POISONED, skip)
-	   :: (seen & SPLIT) && (seen & POISONED) ->
-#else
-	   :: (seen & SPLIT) ->
-#endif
+	   :: (seen & SPLIT) && (seen & MARKS(p)) != MARKS(p) ->
+		cas(area[a], seen, seen | MARKS(p), skip)
+	   :: (seen & SPLIT) && (seen & MARKS(p)) == MARKS(p) ->
 		load(my_word, old);
 		if
 		:: old & SPLIT
@@ -432,7 +461,7 @@ inline hold_to_poison()
 			cas(my_word, old, old + PIN, astray++);
 			if
 			:: found ->
-				step; found = ((area[a] ^ seen) & ~COLLAPSING) == 0;
+				step; found = ((area[a] ^ seen) & ~(COLLAPSING | TOUCHED)) == 0 && STILL_TOUCHED(area[a]);
 				keep_or_drop()
 			:: else
 			fi;
@@ -447,11 +476,12 @@ inline hold_to_poison()
 
 inline poison()
 {
+	step; known[frame(a, p)] = true;
 	do
 	:: hold_to_poison();
 	   if
 	   :: got ->
-		step; my_word = my_word | POISONED; bad[frame(a, p)] = true; marking[a]++;
+		step; my_word = my_word | POISONED; now_bad(); marking[a]++;
 		step; area[a] = area[a] | POISONED; marking[a]--;
 		drop_pin(my_word, pins_small[frame(a, p)]);
 		break
@@ -461,42 +491,115 @@ inline poison()
 	   split_area();
 	   if
 	   :: error == NOMEM -> break
-	   :: error == BUSY && !(whole & SPLIT) && (whole & POISONED) -> break
-	   :: error == BUSY && !(whole & SPLIT) && !(whole & POISONED) ->
-		cas(area[a], whole, whole | POISONED,
-		    bad[frame(a, 0)] = true; bad[frame(a, 1)] = true);
+	   :: error == BUSY && !(whole & SPLIT) && (whole & POISONED) -> now_bad(); break
+	   :: error == BUSY && !(whole & (SPLIT | POISONED)) && (whole & PINS) ->
+		cas(area[a], whole, whole | POISONED, now_bad());
 		if
 		:: found -> break
 		:: else
 		fi
-	   :: !error || error == BUSY && (whole & SPLIT)
+	   :: else
 	   fi;
 	   whole = 0; error = 0; found = false
 	od;
-	seen = 0; old = 0; whole = 0; error = 0; found = false
+	seen = 0; old = 0; whole = 0; error = 0; found = false; got = 0
+}
+
+/* Unless somebody heals it at the same time. */
+inline now_bad()
+{
+	bad[frame(a, p)] = known[frame(a, p)]
+}
+
+/* poison_sort(), which holds page 0: the area was poisoned in whole and is split. */
+inline sort()
+{
+	q = p;
+	p = 0;
+	hold_to_poison();
+	if
+	:: got ->
+		marking[a]++; nobody_was_bad();
+		sort_page(0);
+		sort_page(1);
+		unmark();
+		marking[a]--;
+		drop_pin(my_word, pins_small[frame(a, 0)])
+	:: else
+	fi;
+	p = q; q = 0; got = 0
+}
+
+inline nobody_was_bad()
+{
+	was_bad[0] = false; was_bad[1] = false; was_bad[2] = false
+}
+
+inline sort_page(i)
+{
+	step;
+	if
+	:: !known[frame(a, i)] ->
+		step; word[at(table_of(seen), i)] = word[at(table_of(seen), i)] & ~POISONED;
+#ifndef BREAK_SORT
+		step;
+		if
+		:: known[frame(a, i)] ->
+			step; word[at(table_of(seen), i)] = word[at(table_of(seen), i)] | POISONED;
+			step; area[a] = area[a] | POISONED
+		:: else
+		fi
+#endif
+	:: else
+	fi
 }
 
 /* --- page_unpoison() --- */
 
 inline unpoison()
 {
+	step; known[frame(a, p)] = false; bad[frame(a, p)] = false; nobody_was_bad();
 	pin(true);
-	held_word();
-	step;
+	look_for_bad();
 	if
-	:: got == WHOLE ->
-		area[a] = area[a] & ~POISONED;
-		bad[frame(a, 0)] = false; bad[frame(a, 1)] = false
-	:: got == SMALL ->
-		found = (my_word & POISONED) != 0;
-		my_word = my_word & ~POISONED;
-		bad[frame(a, p)] = false
-	fi;
-	if
-	:: found -> unmark()
+	:: !found ->
+		held_word();
+		step; nobody_was_bad(); marking[a]++;
+		if
+		:: got == WHOLE -> area[a] = area[a] & ~POISONED
+		:: got == SMALL -> joined = my_word & POISONED; my_word = my_word & ~POISONED
+		fi;
+#ifndef BREAK_HEAL
+		look_for_bad();
+		if
+		:: found && got == WHOLE -> step; area[a] = area[a] | POISONED
+		:: found && got == SMALL -> step; my_word = my_word | POISONED
+		:: else
+		fi;
+#endif
+		if
+		:: joined -> joined = 0; unmark()
+		:: else
+		fi;
+		marking[a]--
 	:: else
 	fi;
+	found = false;
 	unpin()
+}
+
+/* bad_frames_may_have() of the page that is held. */
+inline look_for_bad()
+{
+	if
+	:: got == WHOLE ->
+		step; found = known[frame(a, 0)];
+		if
+		:: !found -> step; found = known[frame(a, 1)]
+		:: else
+		fi
+	:: got == SMALL -> step; found = known[frame(a, p)]
+	fi
 }
 
 inline unmark()
@@ -538,24 +641,24 @@ inline choose_page()
 	fi
 }
 
-/* A page that is poisoned when a pin begins is not pinned, unless somebody heals it meanwhile. */
+/* A page that is poisoned when a pin begins is not pinned. */
 inline try_pin()
 {
 	choose_page();
-	was_bad = bad[frame(a, p)];
+	was_bad[me] = bad[frame(a, p)] && !marking[a];
 	pin(false);
-	assert(!got || !was_bad || HEALS);
-	was_bad = false
+	assert(!got || !was_bad[me]);
+	was_bad[me] = false
 }
 
 proctype cpu(byte me; byte can)
 {
-	bit a, p;                        /* the frame */
-	byte seen, old, whole;           /* words */
-	byte first, joined, inherited;
+	bit a, p, q;                     /* the frame, and a page to come back to */
+	short seen, old, whole, joined;  /* words */
+	byte first, inherited;
 	byte t = NONE;
 	byte got, error;
-	bool found, was_bad, idle;
+	bool found, idle;
 
 	atomic {
 end:		do
@@ -579,8 +682,8 @@ end:		do
 		   :: can & ALLOCATING -> choose_page(); pin(true); allocate_or_release()
 		   :: can & RESIZING -> split_area(); error = 0
 		   :: can & RESIZING -> collapse()
-		   :: can & POISONING -> choose_page(); poison()
-		   :: can & HEALING -> choose_page(); unpoison()
+		   :: can & POISONING -> a = 0; choose_page(); poison()
+		   :: can & HEALING -> a = 0; choose_page(); unpoison()
 		   fi;
 		   got = 0; seen = 0; old = 0; found = false; a = 0; p = 0
 		od
@@ -596,9 +699,10 @@ init
 		pool[1] = true;
 		word[at(1, 0)] = SPLIT;
 #endif
-		area[1] = ALLOCATED;
-		used[frame(1, 0)] = true;
-		used[frame(1, 1)] = true;
+		if
+		:: area[0] = ALLOCATED; used[frame(0, 0)] = true; used[frame(0, 1)] = true
+		:: area[1] = ALLOCATED; used[frame(1, 0)] = true; used[frame(1, 1)] = true
+		fi;
 			run cpu(0, CPU0);
 		run cpu(1, CPU1);
 		run cpu(2, CPU2)
