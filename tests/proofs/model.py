@@ -50,10 +50,7 @@ SHORT = [
 # Minutes each, and gigabytes.
 LONG = [
     Setting("split and collapse, poison, unpoison", (RESIZES, POISONS, HEALS)),
-    Setting("pin, poison, unpoison", HEALING),
     Setting("allocate and release, split and collapse, poison", (ALLOCATES, RESIZES, POISONS)),
-    Setting("three CPUs that pin, split and collapse", (PINS | RESIZES,) * 3),
-    Setting("two tables: pin, split and collapse, poison", ROLES, tables=2),
 ]
 
 BROKEN = [
