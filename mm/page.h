@@ -134,6 +134,9 @@ int page_collapse(pfn_t) must_check;
  * stay until they are returned. A whole area is split, so that only this frame is lost; while it is
  * pinned, which forbids that, all of it is out of use, until the last pin is returned. From any
  * context, a machine check included. 0, -ENOENT, or -ENOMEM.
+ *
+ * While another frame of the same area is taken into use again or its area is being split, a pin
+ * may still get through for a moment.
  */
 int page_poison(pfn_t) must_check;
 
