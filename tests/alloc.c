@@ -15,14 +15,6 @@ static bool have(enum memory_kind kind)
 	return next_region(NULL, kind) != NULL;
 }
 
-static bool is_allocated(pfn_t frame)
-{
-	struct page_info info;
-
-	require(page_look(frame, &info) == 0);
-	return info.allocated;
-}
-
 /* What is handed out is aligned to its size, of the kind asked for, and marked allocated. */
 TEST(alloc, gives_what_was_asked_for)
 {
@@ -37,10 +29,10 @@ TEST(alloc, gives_what_was_asked_for)
 			expect_eq(pfn_to_phys(frame).addr % sizes[i], 0);
 			expect_eq(pfn_to_region(frame)->kind, kind);
 			expect_eq(page_size(pfn_to_page(frame)), sizes[i]);
-			expect(is_allocated(frame));
+			expect(test_look(frame).allocated);
 			expect_eq(frame_free(frame, sizes[i]), 0);
 			frame_alloc_flush();
-			expect(!is_allocated(frame));
+			expect(!test_look(frame).allocated);
 		}
 	}
 }

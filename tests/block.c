@@ -11,14 +11,6 @@
 
 enum { DEVICE_NUMBER = 9 };
 
-static uint32_t pins_of(pfn_t frame)
-{
-	struct page_info info;
-
-	require(page_look(frame, &info) == 0);
-	return info.pins;
-}
-
 /* --- What the driver gets. --- */
 
 /* A bio of any length up to a whole area is one piece, one pin and one segment. */
@@ -33,7 +25,7 @@ TEST(block, piece_of_any_length_is_one_segment)
 		struct bio bio = make_bio(BLOCK_WRITE, &piece, 1);
 
 		require(block_submit(device, &bio) == 0);
-		expect_eq(pins_of(area), 1);
+		expect_eq(test_look(area).pins, 1);
 		expect_eq(slow.seen[i].nr_segments, 1);
 		expect_eq(slow.seen[i].segments[0].length, lengths[i]);
 		expect_eq(slow.seen[i].segments[0].start.addr,
@@ -169,7 +161,7 @@ TEST(block, page_under_io_keeps_its_size)
 
 static void expect_unpinned(struct bio *bio)
 {
-	expect_eq(pins_of(page_to_pfn(bio->pieces[0].page)), 0);
+	expect_eq(test_look(page_to_pfn(bio->pieces[0].page)).pins, 0);
 	expect_eq(bio->status, 0);
 	times_done++;
 }
@@ -210,12 +202,12 @@ TEST(block, full_queue_asks_to_try_again)
 	for (size_t i = 0; i < SLOW_QUEUE_DEPTH; i++)
 		require(block_submit(device, &bios[i]) == 0);
 	expect_eq(block_submit(device, &bios[SLOW_QUEUE_DEPTH]), -EAGAIN);
-	expect_eq(pins_of(frame), SLOW_QUEUE_DEPTH);
+	expect_eq(test_look(frame).pins, SLOW_QUEUE_DEPTH);
 	expect_eq(block_poll(device), 1);
 	require(block_submit(device, &bios[SLOW_QUEUE_DEPTH]) == 0);
 	while (times_done <= SLOW_QUEUE_DEPTH)
 		block_poll(device);
-	expect_eq(pins_of(frame), 0);
+	expect_eq(test_look(frame).pins, 0);
 }
 
 /* A request that fails ends its bio with that error; what was not submitted yet never is. */
@@ -231,7 +223,7 @@ TEST(block, error_ends_the_bio)
 	expect_eq(block_execute(device, &bio), -EIO);
 	expect_eq(slow.nr_seen, 2);
 	expect_eq(times_done, 1);
-	expect_eq(pins_of(frame), 0);
+	expect_eq(test_look(frame).pins, 0);
 }
 
 /* What a device has written to is dirty, whether all went well or not; what it read is not. */

@@ -8,14 +8,6 @@
 #include "tests/harness/memory.h"
 #include "tests/test.h"
 
-static struct page_info look(pfn_t frame)
-{
-	struct page_info info;
-
-	require(page_look(frame, &info) == 0);
-	return info;
-}
-
 static void split(pfn_t area)
 {
 	require(page_split(area) == 0);
@@ -24,14 +16,6 @@ static void split(pfn_t area)
 static void collapse(pfn_t area)
 {
 	require(page_collapse(area) == 0);
-}
-
-static struct page *pin(pfn_t frame)
-{
-	struct page *page = page_pin(frame);
-
-	require(page != NULL);
-	return page;
 }
 
 static void whole_area_is_one_page(pfn_t area)
@@ -82,14 +66,14 @@ TEST(page, split_and_collapse_are_idempotent)
 
 static void pin_keeps_the_size(pfn_t area)
 {
-	struct page *page = pin(pfn_add(area, 17));
+	struct page *page = test_pin(pfn_add(area, 17));
 
 	expect_eq(page_size(page), AREA_SIZE);
 	expect_eq(page_split(area), -EBUSY);
 	page_unpin(page);
 
 	split(area);
-	page = pin(pfn_add(area, 511));
+	page = test_pin(pfn_add(area, 511));
 	expect_eq(page_size(page), PAGE_SIZE);
 	expect_eq(page_collapse(area), -EBUSY);
 	page_unpin(page);
@@ -109,9 +93,9 @@ TEST(page, pin_keeps_the_page)
 	pfn_t frame;
 
 	require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame) == 0);
-	page = pin(frame);
+	page = test_pin(frame);
 	expect_eq(frame_free(frame, PAGE_SIZE), -EBUSY);
-	expect_eq(look(frame).pins, 1);
+	expect_eq(test_look(frame).pins, 1);
 	page_unpin(page);
 	expect_eq(frame_free(frame, PAGE_SIZE), 0);
 }
@@ -120,14 +104,14 @@ TEST(page, pin_keeps_the_page)
 TEST(page, pins_are_counted)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	for (unsigned i = 1; i < 1000; i++)
 		expect(page_pin(pfn_add(area, i % PAGES_PER_AREA)) == page);
-	expect_eq(look(area).pins, 1000);
+	expect_eq(test_look(area).pins, 1000);
 	for (unsigned i = 0; i < 1000; i++)
 		page_unpin(page);
-	expect_eq(look(area).pins, 0);
+	expect_eq(test_look(area).pins, 0);
 }
 
 /* The hint that a frame will be pinned changes nothing, whatever the frame. */
@@ -142,34 +126,34 @@ TEST(page, prefetch_is_only_a_hint)
 	page_prefetch(pfn(0));
 	page_prefetch(pfn(PFN_LIMIT));
 	page_prefetch(pfn(UINT64_MAX));
-	expect_eq(look(area).pins, 0);
+	expect_eq(test_look(area).pins, 0);
 }
 
 /* At PAGE_PINS_MAX the next pin is refused; the count never wraps. */
 TEST(page, pins_saturate)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	for (unsigned i = 1; i < PAGE_PINS_MAX; i++)
 		if (!page_pin(area))
 			fail("pin %u of %u was refused", i + 1, PAGE_PINS_MAX);
 	expect(page_pin(area) == NULL);
-	expect_eq(look(area).pins, PAGE_PINS_MAX);
+	expect_eq(test_look(area).pins, PAGE_PINS_MAX);
 	for (unsigned i = 0; i < PAGE_PINS_MAX; i++)
 		page_unpin(page);
-	expect_eq(look(area).pins, 0);
+	expect_eq(test_look(area).pins, 0);
 }
 
 /* One holder at a time, and a lock does not outlive its page. */
 TEST(page, lock_serialises)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	expect(page_trylock(page));
 	expect(!page_trylock(page));
-	expect(look(area).locked);
+	expect(test_look(area).locked);
 	expect_eq(page_split(area), -EBUSY);
 	page_unlock(page);
 	expect(page_trylock(page));
@@ -181,12 +165,12 @@ TEST(page, lock_serialises)
 TEST(page, dirty_is_noted_once)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	expect(!page_clear_dirty(page));
 	page_mark_dirty(page);
 	page_mark_dirty(page);
-	expect(look(area).dirty);
+	expect(test_look(area).dirty);
 	expect(page_clear_dirty(page));
 	expect(!page_clear_dirty(page));
 	page_unpin(page);
@@ -196,43 +180,43 @@ TEST(page, dirty_is_noted_once)
 TEST(page, dirty_survives_a_change_of_size)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	page_mark_dirty(page);
 	page_unpin(page);
 	split(area);
 	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
-		expect(look(pfn_add(area, i)).dirty);
-		page = pin(pfn_add(area, i));
+		expect(test_look(pfn_add(area, i)).dirty);
+		page = test_pin(pfn_add(area, i));
 		if (i != 300)
 			expect(page_clear_dirty(page));
 		page_unpin(page);
 	}
 	collapse(area);
-	expect(look(area).dirty);
+	expect(test_look(area).dirty);
 }
 
 /* A split hands the owner to all pages; pages of different owners do not collapse. */
 TEST(page, owner_survives_a_change_of_size)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
+	struct page *page = test_pin(area);
 
 	page_set_owner(page, 0xdeadbeef);
 	page_unpin(page);
 	split(area);
 	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		expect_eq(look(pfn_add(area, i)).owner, 0xdeadbeef);
+		expect_eq(test_look(pfn_add(area, i)).owner, 0xdeadbeef);
 
-	page = pin(pfn_add(area, 99));
+	page = test_pin(pfn_add(area, 99));
 	page_set_owner(page, 1);
 	page_unpin(page);
 	expect_eq(page_collapse(area), -EBUSY);
-	page = pin(pfn_add(area, 99));
+	page = test_pin(pfn_add(area, 99));
 	page_set_owner(page, 0xdeadbeef);
 	page_unpin(page);
 	collapse(area);
-	expect_eq(look(area).owner, 0xdeadbeef);
+	expect_eq(test_look(area).owner, 0xdeadbeef);
 }
 
 /* An area that is allocated in part does not collapse; when its last frame is free it is whole. */
@@ -242,47 +226,12 @@ TEST(page, free_and_allocated_pages_do_not_collapse)
 
 	require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &area) == 0);
 	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
-		expect_eq(look(area).size, i == 0 ? AREA_SIZE : PAGE_SIZE);
+		expect_eq(test_look(area).size, i == 0 ? AREA_SIZE : PAGE_SIZE);
 		require(frame_free(pfn_add(area, i), PAGE_SIZE) == 0);
 		expect_eq(page_collapse(area), i == PAGES_PER_AREA - 1 ? 0 : -EBUSY);
 	}
-	expect_eq(look(area).size, AREA_SIZE);
-	expect(!look(area).allocated);
-}
-
-static void poison_takes_one_frame(pfn_t area)
-{
-	pfn_t bad = pfn_add(area, 42);
-
-	expect_eq(page_poison(bad), 0);
-	expect(page_pin(bad) == NULL);
-	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		expect_eq(look(pfn_add(area, i)).poisoned, i == 42);
-	expect_eq(page_collapse(area), -EIO);
-	expect_eq(page_poison(bad), 0);
-	expect_eq(page_unpoison(bad), 0);
-	page_unpin(pin(bad));
-	collapse(area);
-}
-
-/* Poison takes exactly one frame out of use; its area stays split while it is poisoned. */
-TEST(page, poison_takes_one_frame)
-{
-	with_each_kind(poison_takes_one_frame);
-}
-
-/* The area stays split until its last poisoned page is repaired. */
-TEST(page, poison_is_kept_per_page)
-{
-	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-
-	expect_eq(page_poison(area), 0);
-	expect_eq(page_poison(pfn_add(area, 511)), 0);
-	expect_eq(page_unpoison(area), 0);
-	expect_eq(page_collapse(area), -EIO);
-	expect_str(page_map_check(), NULL);
-	expect_eq(page_unpoison(pfn_add(area, 511)), 0);
-	collapse(area);
+	expect_eq(test_look(area).size, AREA_SIZE);
+	expect(!test_look(area).allocated);
 }
 
 /* A list of regions that is broken is refused before anything is touched. */
@@ -291,46 +240,6 @@ TEST(page, broken_regions_are_refused)
 	const struct region backwards[] = {{.start = pfn(512), .end = pfn(0)}};
 
 	expect_eq(page_map_init(backwards, 1, NULL), -EINVAL);
-}
-
-/* A pinned area is out of use in whole; when its last pin goes, only the bad frames are. */
-TEST(page, poison_of_a_pinned_area_waits_for_its_pins)
-{
-	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
-
-	require(page_pin(area) == page);
-	expect_eq(page_poison(pfn_add(area, 7)), 0);
-	expect_eq(page_poison(pfn_add(area, 500)), 0);
-	expect_eq(look(area).size, AREA_SIZE);
-	expect(page_pin(area) == NULL);
-	page_unpin(page);
-	expect_eq(look(area).pins, 1);
-	page_unpin(page);
-	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		expect_eq(look(pfn_add(area, i)).poisoned, i == 7 || i == 500);
-	page_unpin(pin(pfn_add(area, 8)));
-	expect_eq(page_collapse(area), -EIO);
-	expect_eq(page_unpoison(pfn_add(area, 7)), 0);
-	expect_eq(page_unpoison(pfn_add(area, 500)), 0);
-	collapse(area);
-}
-
-/* A pinned area comes into use again when its last bad frame is repaired. */
-TEST(page, repair_of_a_pinned_area_is_whole)
-{
-	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
-	struct page *page = pin(area);
-
-	expect_eq(page_poison(pfn_add(area, 7)), 0);
-	expect_eq(page_poison(pfn_add(area, 8)), 0);
-	expect_eq(page_unpoison(pfn_add(area, 7)), 0);
-	expect(page_pin(area) == NULL);
-	expect_eq(page_unpoison(pfn_add(area, 8)), 0);
-	expect(page_pin(area) == page);
-	page_unpin(page);
-	page_unpin(page);
-	expect_eq(look(area).size, AREA_SIZE);
 }
 
 /* The frames just outside of every region cannot be had by any call. */
@@ -373,9 +282,9 @@ TEST(page, ragged_areas_stay_split)
 			if (pfn_to_region(area) == pfn_to_region(pfn_add(area, PAGES_PER_AREA - 1)))
 				continue;
 			ragged++;
-			expect_eq(look(ends[k]).size, PAGE_SIZE);
+			expect_eq(test_look(ends[k]).size, PAGE_SIZE);
 			expect_eq(page_collapse(ends[k]), -EINVAL);
-			page_unpin(pin(ends[k]));
+			page_unpin(test_pin(ends[k]));
 		}
 	}
 	if (ragged == 0)
@@ -392,7 +301,7 @@ TEST(page, every_frame_is_described)
 		pfn_t frame = regions[i].start;
 
 		while (pfn_before(frame, regions[i].end)) {
-			struct page_info info = look(frame);
+			struct page_info info = test_look(frame);
 
 			if (!pfn_eq(info.start, frame))
 				fail("the page of %#llx starts at %#llx",
@@ -441,7 +350,7 @@ TEST(page, metadata_is_accounted_for)
 	struct page *page;
 
 	page_map_usage(&before);
-	page = pin(area);
+	page = test_pin(area);
 	page_map_usage(&pinned);
 	page_unpin(page);
 	split(area);
@@ -499,8 +408,8 @@ static void random_step(struct model *model, pfn_t area)
 		model->pins[slot]--;
 		break;
 	}
-	expect_eq(look(frame).pins, model->pins[model->split ? i : 0]);
-	expect_eq(look(frame).size, model->split ? PAGE_SIZE : AREA_SIZE);
+	expect_eq(test_look(frame).pins, model->pins[model->split ? i : 0]);
+	expect_eq(test_look(frame).size, model->split ? PAGE_SIZE : AREA_SIZE);
 }
 
 static void random_operations(pfn_t area)

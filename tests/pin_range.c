@@ -17,27 +17,19 @@ static int pin(pfn_t start, uint64_t frames)
 	return pin_range(start, frames, segments, &nr, ARRAY_SIZE(segments));
 }
 
-static uint32_t pins_of(pfn_t frame)
-{
-	struct page_info info;
-
-	require(page_look(frame, &info) == 0);
-	return info.pins;
-}
-
 /* A run in a whole area takes one pin, however long it is, and is one segment. */
 TEST(pin_range, whole_area_takes_one_pin)
 {
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 
 	require(pin(pfn_add(area, 3), 400) == 0);
-	expect_eq(pins_of(area), 1);
+	expect_eq(test_look(area).pins, 1);
 	expect_eq(nr, 1);
 	expect_eq(segments[0].start.addr, pfn_to_phys(pfn_add(area, 3)).addr);
 	expect_eq(segments[0].length, 400 * PAGE_SIZE);
 	expect_eq(page_split(area), -EBUSY);
 	unpin_range(pfn_add(area, 3), 400);
-	expect_eq(pins_of(area), 0);
+	expect_eq(test_look(area).pins, 0);
 }
 
 /* In a split area each frame of the run takes one pin, and no other frame does. */
@@ -48,7 +40,7 @@ TEST(pin_range, split_area_takes_a_pin_a_frame)
 	require(page_split(area) == 0);
 	require(pin(pfn_add(area, 10), 20) == 0);
 	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		expect_eq(pins_of(pfn_add(area, i)), i >= 10 && i < 30);
+		expect_eq(test_look(pfn_add(area, i)).pins, i >= 10 && i < 30);
 	expect_eq(nr, 1);
 	unpin_range(pfn_add(area, 10), 20);
 	expect_eq(page_collapse(area), 0);
@@ -77,10 +69,10 @@ TEST(pin_range, sizes_mix)
 
 	require(page_split(second) == 0);
 	require(pin(pfn_add(first, 500), 16) == 0);
-	expect_eq(pins_of(first), 1);
-	expect_eq(pins_of(second), 1);
-	expect_eq(pins_of(pfn_add(second, 3)), 1);
-	expect_eq(pins_of(pfn_add(second, 4)), 0);
+	expect_eq(test_look(first).pins, 1);
+	expect_eq(test_look(second).pins, 1);
+	expect_eq(test_look(pfn_add(second, 3)).pins, 1);
+	expect_eq(test_look(pfn_add(second, 4)).pins, 0);
 	expect_eq(nr, 1);
 	expect_eq(segments[0].length, 16 * PAGE_SIZE);
 	unpin_range(pfn_add(first, 500), 16);
@@ -99,7 +91,7 @@ TEST(pin_range, segments_merge_across_calls)
 	expect_eq(nr, 1);
 	expect_eq(segments[0].length, 2 * PAGE_SIZE);
 	expect_eq(pin_range(pfn_add(area, 8), 1, segments, &nr, 1), -ENOSPC);
-	expect_eq(pins_of(area), 2);
+	expect_eq(test_look(area).pins, 2);
 	unpin_range(area, 1);
 	unpin_range(pfn_add(area, 1), 1);
 }
@@ -113,7 +105,7 @@ TEST(pin_range, failure_leaves_nothing)
 	expect_eq(pin(area, 10), -EIO);
 	expect_eq(nr, 0);
 	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		expect_eq(pins_of(pfn_add(area, i)), 0);
+		expect_eq(test_look(pfn_add(area, i)).pins, 0);
 	expect_eq(page_unpoison(pfn_add(area, 5)), 0);
 	expect_eq(page_collapse(area), 0);
 	expect_eq(pin(area, 0), -EINVAL);

@@ -2,7 +2,6 @@
 #include "tests/harness/memory.h"
 
 #include "mm/host.h"
-#include "mm/page.h"
 #include "tests/test.h"
 
 enum { TAKEN_MAX = 16 };
@@ -48,6 +47,22 @@ pfn_t test_take(enum memory_kind kind, size_t size)
 void *test_virt(pfn_t start, size_t offset)
 {
 	return host_virt(phys_add(pfn_to_phys(start), offset));
+}
+
+struct page_info test_look(pfn_t frame)
+{
+	struct page_info info;
+
+	require(page_look(frame, &info) == 0);
+	return info;
+}
+
+struct page *test_pin(pfn_t frame)
+{
+	struct page *page = page_pin(frame);
+
+	require(page != NULL);
+	return page;
 }
 
 void with_each_kind(void (*body)(pfn_t area))

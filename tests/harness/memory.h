@@ -7,6 +7,7 @@
 
 #include "mm/compiler.h"
 #include "mm/frame_alloc.h"
+#include "mm/page.h"
 #include "mm/region.h"
 #include "mm/types.h"
 
@@ -19,6 +20,10 @@ pfn_t test_take(enum memory_kind, size_t size);
 
 /* Where the CPU sees the byte at `offset` of what begins at this frame. */
 void *test_virt(pfn_t start, size_t offset);
+
+/* What describes a frame now, and a pin on it. Leave the test when that cannot be had. */
+struct page_info test_look(pfn_t) must_check;
+struct page *test_pin(pfn_t) must_check;
 
 /* Calls body(area) once for each kind of memory that the machine has, with an area taken of it. */
 void with_each_kind(void (*body)(pfn_t area));
