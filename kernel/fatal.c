@@ -2,10 +2,11 @@
 #include "kernel/fatal.h"
 
 #include "kernel/console.h"
-#include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/smp.h"
+#include "mm/host.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 static void (*report_end)(const char *why);
@@ -25,7 +26,7 @@ void fatal_set_exit(enum exit_mode mode)
 
 unsigned fatal_begin(void)
 {
-	unsigned nobody = 0, me = this_cpu_number() + 1;
+	unsigned nobody = 0, me = host_cpu() + 1;
 
 	interrupts_off();
 	if (!atomic_compare_exchange_strong(&ending, &nobody, me) && nobody != me)
@@ -49,7 +50,7 @@ bool fatal_elsewhere(void)
 {
 	unsigned cpu = atomic_load(&ending);
 
-	return cpu != 0 && cpu != this_cpu_number() + 1;
+	return cpu != 0 && cpu != host_cpu() + 1;
 }
 
 _Noreturn void fatal_end(const char *why)

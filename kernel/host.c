@@ -19,11 +19,6 @@ void *host_virt(phys_t address)
 	return (void *)(DIRECT_MAP + address.addr);
 }
 
-unsigned host_cpu(void)
-{
-	return this_cpu_number();
-}
-
 unsigned host_cpus(void)
 {
 	return percpu_count();
@@ -58,7 +53,7 @@ _Noreturn void host_panic(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	console_line("# BUG: %s, on CPU %u", text, this_cpu_number());
+	console_line("# BUG: %s, on CPU %u", text, host_cpu());
 	if (depth == 1)
 		backtrace_here();
 	fatal_end(text);

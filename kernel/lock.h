@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "kernel/percpu.h"
 #include "mm/compiler.h"
+#include "mm/host.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,14 +17,14 @@ struct lock {
 
 static inline bool lock_is_mine(struct lock *lock)
 {
-	return atomic_load_explicit(&lock->holder, memory_order_relaxed) == this_cpu_number() + 1;
+	return atomic_load_explicit(&lock->holder, memory_order_relaxed) == host_cpu() + 1;
 }
 
 static inline bool lock_try(struct lock *lock)
 {
 	unsigned nobody = 0;
 
-	return atomic_compare_exchange_strong(&lock->holder, &nobody, this_cpu_number() + 1);
+	return atomic_compare_exchange_strong(&lock->holder, &nobody, host_cpu() + 1);
 }
 
 /* False: this CPU has it already, and whoever took it gives it back. */
@@ -40,7 +40,7 @@ static inline bool lock_take(struct lock *lock)
 /* Does nothing when another CPU has seized it. */
 static inline void lock_give(struct lock *lock)
 {
-	unsigned me = this_cpu_number() + 1;
+	unsigned me = host_cpu() + 1;
 
 	atomic_compare_exchange_strong(&lock->holder, &me, 0);
 }
@@ -48,5 +48,5 @@ static inline void lock_give(struct lock *lock)
 /* Takes it from whoever has it: for the end of the run. */
 static inline void lock_seize(struct lock *lock)
 {
-	atomic_store(&lock->holder, this_cpu_number() + 1);
+	atomic_store(&lock->holder, host_cpu() + 1);
 }

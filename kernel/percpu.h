@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What each CPU has for itself: its number, its stacks, its segments and the C library's state. The
- * CPU finds it by its GS base, so that to ask which CPU this is costs one load; the hot path of the
- * frame allocator does.
+ * CPU finds it by its GS base; its number is where host_cpu() loads it.
  *
  * The boot CPU's lies in the image. The others' are mapped at CPU_AREAS (kernel/layout.h) when they
  * are started, and stay for good.
@@ -12,6 +11,7 @@
 #include "kernel/segments.h"
 #include "kernel/stack.h"
 #include "mm/compiler.h"
+#include "mm/host.h"
 
 #include <reent.h>
 #include <stdatomic.h>
@@ -44,6 +44,8 @@ struct percpu {
 	uint64_t stopped_rip, stopped_rbp;
 };
 
+_Static_assert(offsetof(struct percpu, number) == HOST_CPU_AT, "host_cpu() loads the number");
+
 /* The CPU that asks. */
 static inline struct percpu *this_cpu(void)
 {
@@ -51,14 +53,6 @@ static inline struct percpu *this_cpu(void)
 
 	__asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(offsetof(struct percpu, self)));
 	return cpu;
-}
-
-static inline unsigned this_cpu_number(void)
-{
-	unsigned number;
-
-	__asm__("movl %%gs:%c1, %0" : "=r"(number) : "i"(offsetof(struct percpu, number)));
-	return number;
 }
 
 /* Gives the boot CPU its own. Before everything else. */

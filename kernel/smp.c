@@ -194,7 +194,7 @@ void smp_print(void (*line)(const char *))
 
 void smp_run(void (*fn)(void *), void *arg)
 {
-	if (this_cpu_number() != 0)
+	if (host_cpu() != 0)
 		host_panic("work for all CPUs is given out by CPU 0 only");
 	if (working)
 		host_panic("work for all CPUs within such work, or after such was left early");
@@ -218,7 +218,7 @@ void smp_run(void (*fn)(void *), void *arg)
 static bool all_stopped(void)
 {
 	for (unsigned i = 0; i < percpu_count(); i++)
-		if (i != this_cpu_number() && !atomic_load(&percpu_get(i)->stopped))
+		if (i != host_cpu() && !atomic_load(&percpu_get(i)->stopped))
 			return false;
 	return true;
 }
@@ -228,7 +228,7 @@ void smp_stop_others(void)
 	uint64_t start = time_nanoseconds();
 
 	for (unsigned i = 0; i < percpu_count(); i++)
-		if (i != this_cpu_number())
+		if (i != host_cpu())
 			apic_send(percpu_get(i)->apic_id, APIC_NMI, 0);
 	while (!all_stopped() && time_nanoseconds() - start < STOP_NANOSECONDS)
 		__builtin_ia32_pause();
@@ -249,7 +249,7 @@ void smp_print_unfinished(void)
 	for (unsigned i = 1; i < percpu_count(); i++) {
 		const struct percpu *cpu = percpu_get(i);
 
-		if (i == this_cpu_number() || atomic_load(&cpu->done) == atomic_load(&pieces))
+		if (i == host_cpu() || atomic_load(&cpu->done) == atomic_load(&pieces))
 			continue;
 		console_line("# CPU %u has not finished its part", i);
 		if (atomic_load(&cpu->stopped))

@@ -12,6 +12,7 @@
 #include "kernel/trap_report.h"
 #include "kernel/vectors.h"
 #include "kernel/watchdog.h"
+#include "mm/host.h"
 
 /* An interrupt gate (Intel SDM volume 3, 6.14.1): interrupts are off in the handler. */
 struct gate {
@@ -114,7 +115,7 @@ static _Noreturn void report(const struct registers *registers, const struct tra
 	unsigned depth = fatal_begin();
 
 	trap_explain(trap, text, sizeof(text));
-	console_line("# BUG: %s, on CPU %u", text, this_cpu_number());
+	console_line("# BUG: %s, on CPU %u", text, host_cpu());
 	if (depth == 1)
 		registers_print(registers);
 	fatal_end(text);

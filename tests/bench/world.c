@@ -19,6 +19,7 @@
 #include "mm/page.h"
 #include "mm/region.h"
 #include "tests/bench/bench.h"
+#include "tests/host/cpu_number.h"
 
 enum { CPUS_USED = 2 };
 
@@ -126,7 +127,6 @@ void world_chill(void)
 
 static size_t cpu_numbers[CPUS_USED]; /* as Linux counts them */
 static unsigned nr_cpus;
-static _Thread_local unsigned this_cpu;
 static atomic_bool disturbed;
 
 static void run_on(unsigned cpu)
@@ -136,7 +136,7 @@ static void run_on(unsigned cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu_numbers[cpu], &set);
 	bench_require(sched_setaffinity(0, sizeof(set), &set) == 0, "sched_setaffinity");
-	this_cpu = cpu;
+	cpu_number_set(cpu);
 }
 
 /* The first two CPUs that the process may use; the main thread stays on the first. */
@@ -149,11 +149,6 @@ static void find_cpus(void)
 		if (CPU_ISSET(i, &set))
 			cpu_numbers[nr_cpus++] = i;
 	run_on(0);
-}
-
-unsigned host_cpu(void)
-{
-	return this_cpu;
 }
 
 unsigned host_cpus(void)

@@ -4,6 +4,7 @@
 
 #include "mm/frame_alloc.h"
 #include "tests/harness/run.h"
+#include "tests/host/cpu_number.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -25,12 +26,11 @@ struct part {
 	void *arg;
 };
 
-static _Thread_local unsigned this_cpu;
 static bool working; /* within host_on_each_cpu() */
 
-unsigned host_cpu(void)
+static __attribute__((constructor)) void begin(void)
 {
-	return this_cpu;
+	cpu_number_set(0);
 }
 
 /* As many as can run at a time; two at least, for what one alone never meets. */
@@ -45,7 +45,7 @@ static void *play_cpu(void *arg)
 {
 	const struct part *part = arg;
 
-	this_cpu = part->cpu;
+	cpu_number_set(part->cpu);
 	part->fn(part->arg);
 	frame_alloc_flush();
 	return NULL;
@@ -57,7 +57,7 @@ void host_on_each_cpu(void (*fn)(void *), void *arg)
 	pthread_t threads[HOST_CPUS_MAX];
 	unsigned nr = host_cpus();
 
-	if (this_cpu != 0 || working)
+	if (host_cpu() != 0 || working)
 		host_panic("work for all CPUs within such work, or after such was left early");
 	working = true;
 	for (unsigned cpu = 1; cpu < nr; cpu++) {
