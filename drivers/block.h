@@ -18,16 +18,24 @@
  * collapsed or freed. The submitter needs no pins of its own; a handle that went stale before the
  * pin is refused.
  *
- * Completion is polled: only block_poll() calls done(), on the CPU that polls, whether the device
- * works at once or later. done() may submit bios, this one again too. A device is used by one CPU
- * at a time.
+ * Completion is polled: done() is called by block_poll() only, on the CPU that submitted, whether
+ * the device works at once or later. done() may submit bios, this one again too.
+ *
+ * Any CPU may use any device. A device has a queue for each CPU, or fewer that CPUs share; a CPU
+ * that finds a shared one busy waits for as long as another submits or polls.
  *
  * Drivers see neither bios nor pages. They get requests: physical segments, with neighbours merged,
  * within the limits that the device states. A bio that needs several requests has one at a time in
- * flight, for the request is part of the bio; to keep a queue busy, submit several bios. Nothing
- * here allocates memory.
+ * flight, for the request is part of the bio; to keep a queue busy, submit several bios. A write
+ * that must be durable is followed by a flush where the device has no such write. Nothing here
+ * allocates memory.
+ *
+ * A device that completes nothing for its timeout is stopped and started again: what it had in
+ * flight fails with -ETIMEDOUT, and its pages are unpinned once it can touch them no more.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "mm/compiler.h"
 #include "mm/page.h"
@@ -36,7 +44,10 @@
 
 enum { SECTOR_SIZE = 512 }; /* the unit of addresses, whatever the device's block size */
 
-enum { BLOCK_SEGMENTS_MAX = 16 };
+enum { BLOCK_SEGMENTS_MAX = 64 };
+
+/* How long a device may take to complete anything, unless it says otherwise. */
+enum { BLOCK_TIMEOUT_MS = 10000 };
 
 enum block_operation {
 	BLOCK_READ,
@@ -57,23 +68,42 @@ struct block_request {
 	size_t bytes; /* the sum of the segments; 0 for a flush */
 	struct segment segments[BLOCK_SEGMENTS_MAX];
 	size_t nr_segments;
+	struct block_device *device;
 };
 
-struct block_device;
+/*
+ * What one CPU submits to, or several. Part of the driver's own queue, zeroed in the beginning.
+ * Disks of one controller may share their queues.
+ */
+struct block_queue {
+	atomic_bool busy;         /* a CPU is within the driver */
+	unsigned in_flight;       /* requests that the device has */
+	struct bio *waiting;      /* begun, and the device had no room for the next request */
+	struct bio **waiting_end; /* NULL while there is none */
+	uint64_t stalled_since;   /* host_nanoseconds() of a poll that found nothing; 0: progress */
+} __attribute__((aligned(64)));
 
 struct block_ops {
 	/*
 	 * 0: it is done. -EINPROGRESS: it was started, and poll() will see it complete. -EAGAIN:
-	 * the queue is full and nothing was started; only a device that answers -EINPROGRESS at
-	 * other times may answer so. Another error: it failed.
+	 * the queue is full and nothing was started; only with others in flight. Another error: it
+	 * failed. A driver without poll() answers at once, on several CPUs at a time.
 	 */
-	int (*submit)(struct block_device *, struct block_request *);
+	int (*submit)(struct block_device *, struct block_queue *, struct block_request *);
 
 	/*
-	 * Calls block_complete() for each request that is over. NULL if submit() never answers
-	 * -EINPROGRESS.
+	 * Calls block_complete() for each request of the queue that is over. Returns how many those
+	 * were, or a negative errno when the device makes no sense: recover() comes next.
 	 */
-	void (*poll)(struct block_device *);
+	int (*poll)(struct block_device *, struct block_queue *);
+
+	/*
+	 * Ends all of the device's DMA, calls block_complete() with `why`, a negative errno, for
+	 * what is in flight in any of its queues, and makes the device work again. If it cannot,
+	 * submit() answers -ENODEV from then on. No other CPU is within the driver. There if poll()
+	 * is.
+	 */
+	void (*recover)(struct block_device *, int why);
 };
 
 struct block_device {
@@ -81,27 +111,42 @@ struct block_device {
 	const struct block_ops *ops;
 	uint64_t sectors;
 	bool read_only;
+	bool fua; /* takes writes with BLOCK_FUA; others get a flush after them */
 
 	/* What a request must keep to. */
 	size_t block_size; /* a power of two, SECTOR_SIZE or more: sectors come in whole blocks */
-	size_t dma_alignment; /* of each segment's start: a power of two, block_size at most */
-	size_t max_segments;  /* 1 ... BLOCK_SEGMENTS_MAX */
-	size_t max_bytes;     /* a multiple of block_size */
+	size_t dma_alignment;     /* of each segment's start: a power of two, block_size at most */
+	size_t max_segments;      /* 1 ... BLOCK_SEGMENTS_MAX */
+	size_t max_bytes;         /* a multiple of block_size */
+	size_t max_segment_bytes; /* a multiple of block_size; 0: any */
+	/*
+	 * Where one segment ends and the next begins, both must be multiples of this power of two;
+	 * 0: anywhere. Pages of 4 KiB, for a controller that takes lists of pages.
+	 */
+	size_t segment_boundary;
+
+	/* A CPU uses queue number host_cpu() % nr_queues. None given: the device gets one. */
+	struct block_queue **queues;
+	unsigned nr_queues;
+	unsigned timeout_ms; /* 0: BLOCK_TIMEOUT_MS */
 
 	/* The block layer's own. */
-	struct bio *finished; /* those whose done() is due, in order */
-	struct bio **finished_end;
+	struct block_queue *only;
+	struct block_queue queue;
 };
 
-/* Makes a device usable whose fields above are filled in. -EINVAL: its limits make no sense. */
+/*
+ * Makes a device usable whose fields above are filled in; it stays where it is in memory then.
+ * -EINVAL: its limits make no sense.
+ */
 int block_device_init(struct block_device *) must_check;
 
 /*
- * From ops->poll(): a request that was in progress is over. 0 or a negative errno, which the bio
- * gets. The next request of the bio is submitted from in here, so its place in the queue must be
- * free by now.
+ * From ops->poll() and ops->recover(): a request that was in progress is over. 0 or a negative
+ * errno, which the bio gets. The next request of the bio is submitted from in here, so its place in
+ * the queue must be free by now.
  */
-void block_complete(struct block_device *, struct block_request *, int status);
+void block_complete(struct block_request *, int status);
 
 /* --- For those who read and write. --- */
 
@@ -127,11 +172,14 @@ struct bio {
 	int status;
 
 	/* The block layer's own. */
-	struct block_request request;
+	struct block_queue *queue;
+	unsigned cpu;      /* that submitted it */
 	size_t next_piece; /* where the next request begins */
 	size_t next_offset;
-	int result; /* the status to be */
-	struct bio *next_finished;
+	bool flush_due;   /* after its last write */
+	int result;       /* the status to be */
+	struct bio *next; /* of those that are over, or that wait */
+	struct block_request request;
 };
 
 /*
@@ -147,15 +195,20 @@ struct bio {
  *	-EIO     a page that cannot be pinned: it is poisoned or has PAGE_PINS_MAX pins
  *	-EAGAIN  the device's queue is full: poll and try again
  *
+ * What goes wrong later is the bio's status: -EIO of the medium, -ETIMEDOUT, -ENODEV when the
+ * device is not there any more, or what the driver says.
  * A read marks its pages dirty, one that failed too.
  */
 int block_submit(struct block_device *, struct bio *) must_check;
 
-/* Lets the device go on, and calls done() for each bio that is over. Returns how many were. */
+/*
+ * Lets this CPU's queue of the device go on, and calls done() for each bio of this CPU that is
+ * over, whatever its device. Returns how many were.
+ */
 size_t block_poll(struct block_device *);
 
 /*
  * Submits and polls until this bio is over, and returns the error of either. Others may get done
- * meanwhile. Waits as long as the device does.
+ * meanwhile. Waits as long as the device does; while the queue is full, too.
  */
 int block_execute(struct block_device *, struct bio *) must_check;

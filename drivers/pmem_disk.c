@@ -44,12 +44,14 @@ static int transfer(enum block_operation operation, phys_t disk, const struct se
 	return 0;
 }
 
-static int pmem_disk_submit(struct block_device *device, struct block_request *request)
+static int pmem_disk_submit(struct block_device *device, struct block_queue *queue,
+			    struct block_request *request)
 {
 	const struct pmem_disk *disk = (struct pmem_disk *)device;
 	phys_t at = phys_add(disk->memory.start, request->sector * SECTOR_SIZE);
 	int error = 0;
 
+	(void)queue;
 	for (size_t i = 0; i < request->nr_segments; i++)
 		if (segments_overlap(request->segments[i], disk->memory))
 			return -EINVAL;
@@ -78,6 +80,7 @@ int pmem_disk_create(struct pmem_disk *disk, const char *name, pfn_t start, pfn_
 				.ops = &pmem_disk_ops,
 				.sectors = (pfn_distance(start, end) << PAGE_SHIFT) / SECTOR_SIZE,
 				.read_only = !region->writable,
+				.fua = true,
 				.block_size = SECTOR_SIZE,
 				.dma_alignment = 1,
 				.max_segments = BLOCK_SEGMENTS_MAX,

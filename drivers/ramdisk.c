@@ -36,11 +36,13 @@ static void transfer(const struct ramdisk *disk, enum block_operation operation,
 }
 
 /* A flush has no segments and nothing to do. */
-static int ramdisk_submit(struct block_device *device, struct block_request *request)
+static int ramdisk_submit(struct block_device *device, struct block_queue *queue,
+			  struct block_request *request)
 {
 	const struct ramdisk *disk = (struct ramdisk *)device;
 	uint64_t at = request->sector * SECTOR_SIZE;
 
+	(void)queue;
 	for (size_t i = 0; i < request->nr_segments; i++) {
 		transfer(disk, request->operation, at, &request->segments[i]);
 		at += request->segments[i].length;
@@ -77,6 +79,7 @@ int ramdisk_create(struct ramdisk *disk, const char *name, uint32_t node, uint64
 				.name = name,
 				.ops = &ramdisk_ops,
 				.sectors = bytes / SECTOR_SIZE,
+				.fua = true,
 				.block_size = SECTOR_SIZE,
 				.dma_alignment = 1,
 				.max_segments = BLOCK_SEGMENTS_MAX,

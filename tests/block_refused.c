@@ -193,4 +193,10 @@ TEST(block, impossible_limits_are_refused)
 	expect_eq(block_device_init(&device), -EINVAL);
 	device.max_bytes = 768;
 	expect_eq(block_device_init(&device), -EINVAL);
+	device = good;
+	device.max_segment_bytes = 768;
+	expect_eq(block_device_init(&device), -EINVAL);
+	device = good;
+	device.segment_boundary = 96;
+	expect_eq(block_device_init(&device), -EINVAL);
 }

@@ -10,10 +10,12 @@
 struct slow_device slow;
 unsigned times_done;
 
-static int slow_submit(struct block_device *device, struct block_request *request)
+static int slow_submit(struct block_device *device, struct block_queue *queue,
+		       struct block_request *request)
 {
 	(void)device;
-	if (slow.queued == SLOW_QUEUE_DEPTH)
+	(void)queue;
+	if (slow.queued == slow.room)
 		return -EAGAIN;
 	if (slow.nr_seen < SLOW_SEEN_MAX)
 		slow.seen[slow.nr_seen] = *request;
@@ -22,21 +24,42 @@ static int slow_submit(struct block_device *device, struct block_request *reques
 	return -EINPROGRESS;
 }
 
-static void slow_poll(struct block_device *device)
+static int slow_poll(struct block_device *device, struct block_queue *queue)
 {
 	struct block_device *below = &slow.below.device;
 	struct block_request *request = slow.queue[0];
 	int status;
 
-	if (slow.queued == 0)
-		return;
+	(void)device;
+	if (slow.poll_error)
+		return slow.poll_error;
+	if (slow.queued == 0 || slow.stuck)
+		return 0;
 	slow.queued--;
 	memmove(slow.queue, slow.queue + 1, slow.queued * sizeof(slow.queue[0]));
-	status = slow.nr_seen == slow.fail_at ? -EIO : below->ops->submit(below, request);
-	block_complete(device, request, status);
+	status = slow.nr_seen == slow.fail_at ? -EIO : below->ops->submit(below, queue, request);
+	block_complete(request, status);
+	return 1;
 }
 
-static const struct block_ops slow_ops = {.submit = slow_submit, .poll = slow_poll};
+static void slow_recover(struct block_device *device, int why)
+{
+	size_t nr = slow.queued;
+
+	(void)device;
+	slow.recoveries++;
+	slow.stuck = false;
+	slow.poll_error = 0;
+	slow.queued = 0;
+	for (size_t i = 0; i < nr; i++)
+		block_complete(slow.queue[i], why);
+}
+
+static const struct block_ops slow_ops = {
+	.submit = slow_submit,
+	.poll = slow_poll,
+	.recover = slow_recover,
+};
 
 static void destroy_slow(void *unused)
 {
@@ -47,11 +70,19 @@ static void destroy_slow(void *unused)
 struct block_device *create_slow(void)
 {
 	memset(&slow, 0, sizeof(slow));
+	slow.room = SLOW_QUEUE_DEPTH;
 	require(ramdisk_create(&slow.below, "below", NODE_ANY, 2 * AREA_SIZE) == 0);
 	test_cleanup(destroy_slow, NULL);
-	slow.device = slow.below.device;
-	slow.device.name = "slow";
-	slow.device.ops = &slow_ops;
+	slow.device = (struct block_device){
+		.name = "slow",
+		.ops = &slow_ops,
+		.sectors = slow.below.device.sectors,
+		.fua = true,
+		.block_size = SECTOR_SIZE,
+		.dma_alignment = 1,
+		.max_segments = BLOCK_SEGMENTS_MAX,
+		.max_bytes = AREA_SIZE,
+	};
 	require(block_device_init(&slow.device) == 0);
 	return &slow.device;
 }

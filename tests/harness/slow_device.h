@@ -15,9 +15,13 @@ extern struct slow_device {
 	struct ramdisk below;
 	struct block_request *queue[SLOW_QUEUE_DEPTH];
 	size_t queued;
+	size_t room;
 	struct block_request seen[SLOW_SEEN_MAX]; /* as they came */
 	size_t nr_seen;
 	size_t fail_at; /* the request that fails, counted from 1; 0: none */
+	bool stuck;     /* polls find nothing, until it is started again */
+	int poll_error; /* what polls return until it is started again; 0: nothing is wrong */
+	unsigned recoveries;
 } slow;
 
 /* An empty device of 4 MiB, with the limits of a RAM disk, until the test is over. */
