@@ -21,25 +21,31 @@
 #include "mm/page_map.h"
 #include "mm/poison.h"
 
-_Static_assert(PFN_LIMIT << 1 < PAGE_HANDLE_MARK, "a frame's number fits below the mark");
+_Static_assert(PFN_LIMIT <= 1UL << PAGE_HANDLE_SIZE_SHIFT, "a frame's number fits below the size");
+_Static_assert(PAGE_SIZE << PAGE_HANDLE_SIZE_SHIFT > 1UL << 47 &&
+		       AREA_SIZE << PAGE_HANDLE_SIZE_SHIFT == 1UL << 63,
+	       "no handle has bits 63..47 all alike, as a canonical address has");
 
-/* The page of this size that holds the frame. */
-static struct page *handle_of(pfn_t frame, size_t size)
+static inline struct page *small_page(pfn_t frame)
 {
-	pfn_t start = size == PAGE_SIZE ? frame : pfn_area(frame);
+	return (struct page *)(PAGE_SIZE << PAGE_HANDLE_SIZE_SHIFT | frame.n);
+}
 
-	return (struct page *)(PAGE_HANDLE_MARK | start.n << 1 |
-			       (size == PAGE_SIZE ? PAGE_HANDLE_SMALL : 0));
+static inline struct page *whole_page(pfn_t frame)
+{
+	return (struct page *)(AREA_SIZE << PAGE_HANDLE_SIZE_SHIFT | pfn_area(frame).n);
 }
 
 /*
  * A split area still has the table that was seen, and nobody wants to take it away. Nor was it
  * taken away and given back meanwhile, which a missing `touched` bit shows.
  */
-static bool still_split(_Atomic word_t *area, word_t seen, word_t touched)
+static inline bool still_split(_Atomic word_t *area, word_t seen, word_t touched)
 {
 	word_t now = atomic_load(area);
 
+	if (likely(now == seen))
+		return !(seen & WORD_COLLAPSING);
 	return ((now ^ seen) & ~((WORD_TOUCHED & ~touched) | WORD_POISONED)) == 0 &&
 	       !(now & WORD_COLLAPSING);
 }
@@ -64,7 +70,7 @@ static inline int pin_in_table(_Atomic word_t *area, word_t seen, pfn_t frame, t
 		return still_split(area, seen, 0) ? error : -EAGAIN;
 	if (!atomic_compare_exchange_strong(word, &old, next))
 		return -EAGAIN;
-	if (still_split(area, seen, touched))
+	if (likely(still_split(area, seen, touched)))
 		return 0;
 	atomic_fetch_sub(word, WORD_ONE_PIN);
 	return -EAGAIN;
@@ -79,20 +85,23 @@ static inline struct page *pin(pfn_t frame, size_t size, transition_t apply)
 		return NULL;
 	for (;; cpu_relax()) {
 		word_t seen = atomic_load(area);
+		struct page *page;
 		word_t next;
 		int error;
 
 		if (size && size_in(seen) != size)
 			return NULL;
 		if (seen & WORD_SPLIT) {
+			page = small_page(frame);
 			error = pin_in_table(area, seen, frame, apply);
 		} else {
+			page = whole_page(frame);
 			error = apply(seen, &next);
 			if (!error && !atomic_compare_exchange_strong(area, &seen, next))
 				error = -EAGAIN;
 		}
-		if (!error)
-			return handle_of(frame, size_in(seen));
+		if (likely(!error))
+			return page;
 		if (error != -EAGAIN)
 			return NULL;
 	}
@@ -107,19 +116,29 @@ static int look(pfn_t frame, word_t *word, size_t *size)
 	if (!area)
 		return -ENOENT;
 	do {
-		seen = atomic_load(area);
+		seen = *word = atomic_load(area);
 		*size = size_in(seen);
-		*word = seen & WORD_SPLIT ? atomic_load(page_word(seen, frame)) : seen;
+		if (!(seen & WORD_SPLIT))
+			break;
+		*word = atomic_load(page_word(seen, frame));
 	} while (atomic_load(area) != seen);
 	return *word & WORD_ABSENT ? -ENOENT : 0;
 }
 
 struct page *pfn_to_page(pfn_t frame)
 {
-	word_t word;
-	size_t size;
+	_Atomic word_t *area = area_word(frame);
+	word_t seen;
 
-	return look(frame, &word, &size) ? NULL : handle_of(frame, size);
+	if (!area)
+		return NULL;
+	seen = atomic_load(area);
+	/* Only ragged areas have pages that are absent, and those stay as they are. */
+	if (unlikely(seen & (WORD_ABSENT | WORD_RAGGED)))
+		return seen & WORD_ABSENT || atomic_load(page_word(seen, frame)) & WORD_ABSENT
+			       ? NULL
+			       : small_page(frame);
+	return seen & WORD_SPLIT ? small_page(frame) : whole_page(frame);
 }
 
 int page_look(pfn_t frame, struct page_info *info)
@@ -167,21 +186,32 @@ struct page *page_hold_free(pfn_t frame)
 	return pin(frame, PAGE_SIZE, word_pin_free);
 }
 
-_Atomic word_t *page_held_word(const struct page *page, const char *what)
+static _Noreturn __attribute__((noinline, cold)) void not_held(const struct page *page,
+							       const char *what)
+{
+	host_panic("%s: no page of %zu bytes starts at %#llx; was it pinned?", what,
+		   page_size(page), (unsigned long long)pfn_to_phys(page_to_pfn(page)).addr);
+}
+
+static inline _Atomic word_t *held_word(const struct page *page, const char *what)
 {
 	pfn_t start = page_to_pfn(page);
 	_Atomic word_t *area = area_word(start);
 	word_t seen = area ? atomic_load(area) : 0;
 
-	if (!area || size_in(seen) != page_size(page))
-		host_panic("%s: no page of %zu bytes starts at %#llx; was it pinned?", what,
-			   page_size(page), (unsigned long long)pfn_to_phys(start).addr);
+	if (unlikely(!area || size_in(seen) != page_size(page)))
+		not_held(page, what);
 	return seen & WORD_SPLIT ? page_word(seen, start) : area;
+}
+
+_Atomic word_t *page_held_word(const struct page *page, const char *what)
+{
+	return held_word(page, what);
 }
 
 void page_unpin(struct page *page)
 {
-	word_t old = atomic_fetch_sub(page_held_word(page, "page_unpin"), WORD_ONE_PIN);
+	word_t old = atomic_fetch_sub(held_word(page, "page_unpin"), WORD_ONE_PIN);
 
 	if (unlikely(word_pins(old) == 0))
 		host_panic("page_unpin: the page at %#llx is not pinned",

@@ -56,21 +56,21 @@ const struct region *pfn_to_region(pfn_t);
 struct page *pfn_to_page(pfn_t);
 
 /*
- * A handle is the number of the page's first frame, whether it is a small page, and a mark that
- * makes it no canonical address, so that following it faults at once. For the two functions below.
+ * A handle is the page's first frame and its size, side by side: what each has costs one step. Its
+ * top bits make it no canonical address, so that following it faults at once. For the two functions
+ * below.
  */
-#define PAGE_HANDLE_MARK  ((uintptr_t)1 << 62)
-#define PAGE_HANDLE_SMALL ((uintptr_t)1)
+#define PAGE_HANDLE_SIZE_SHIFT 42
 
 /* The page's first frame, and its length in bytes: PAGE_SIZE or AREA_SIZE. */
 static inline pfn_t page_to_pfn(const struct page *page)
 {
-	return pfn((uintptr_t)page << 2 >> 3);
+	return pfn((uintptr_t)page & (((uintptr_t)1 << PAGE_HANDLE_SIZE_SHIFT) - 1));
 }
 
 static inline size_t page_size(const struct page *page)
 {
-	return (uintptr_t)page & PAGE_HANDLE_SMALL ? PAGE_SIZE : AREA_SIZE;
+	return (uintptr_t)page >> PAGE_HANDLE_SIZE_SHIFT;
 }
 
 /* One consistent reading of what describes a frame. */

@@ -53,6 +53,30 @@ TEST(page, split_keeps_every_frame)
 	with_each_kind(split_keeps_every_frame);
 }
 
+/* The CPU refuses to follow what is not canonical: bits 63 to 47 are not all alike. */
+static bool is_canonical(const struct page *page)
+{
+	intptr_t address = (intptr_t)page;
+
+	return (intptr_t)((uintptr_t)address << 16) >> 16 == address;
+}
+
+static void handle_is_no_address(pfn_t area)
+{
+	expect(!is_canonical(pfn_to_page(area)));
+	split(area);
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		expect(!is_canonical(pfn_to_page(pfn_add(area, i))));
+	collapse(area);
+}
+
+/* Who follows a handle is caught at once, whatever the page and its size. */
+TEST(page, handle_is_no_address)
+{
+	expect(is_canonical(NULL));
+	with_each_kind(handle_is_no_address);
+}
+
 /* Asking for a size that the area has already is no error. */
 TEST(page, split_and_collapse_are_idempotent)
 {
