@@ -122,28 +122,35 @@ PORTABLE_SOURCES := kernel/options.c \
 	$(shell grep -LP '^\#include "kernel/(?!options\.h")' $(wildcard mm/*.c drivers/*.c tests/*.c))
 HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard boot/*.c tests/harness/*.c tests/host/*.c)
 HOST_FLAGS := $(COMMON_FLAGS) -O1 -fno-sanitize-recover=all -fno-omit-frame-pointer
-HOST_BUILDS := gcc clang tsan
+STEP_SOURCES := $(wildcard tests/host/step/*.c)
+HOST_BUILDS := gcc clang tsan step
 
-host: $(HOST_BUILDS:%=$(BUILD)/host-%/bifold-tests) ## the hosted tests, by gcc and by clang, and for data races
+host: $(HOST_BUILDS:%=$(BUILD)/host-%/bifold-tests) ## the hosted tests: by gcc, by clang, for races, step by step
 
-# $(1) is the name of the build, $(2) its compiler, $(3) its sanitizers.
+# $(1) is the name of the build, $(2) its compiler, $(3) its flags, $(4) sources of its own.
 define HOST_RULES
-$(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o) $(BUILD)/sources
+$(BUILD)/host-$(1)/bifold-tests: $(HOST_SOURCES:%=$(BUILD)/host-$(1)/%.o) \
+		$(4:%=$(BUILD)/host-$(1)/%.o) $(BUILD)/sources
 	$$(call step,LD,$$@)
-	$$(Q)$(2) $$(HOST_FLAGS) -fsanitize=$(3) -o $$@ $$(filter %.o,$$^)
+	$$(Q)$(2) $$(HOST_FLAGS) $(3) -o $$@ $$(filter %.o,$$^)
 
 $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 	$$(call step,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$(2) $$(HOST_FLAGS) -fsanitize=$(3) -MMD -MP -c -o $$@ $$<
+	$$(Q)$(2) $$(HOST_FLAGS) $(3) -MMD -MP -c -o $$@ $$<
 endef
-address := address,undefined
+address := -fsanitize=address,undefined
 $(eval $(call HOST_RULES,gcc,gcc,$(address)))
 $(eval $(call HOST_RULES,clang,clang,$(address)))
 # A race is one only where several threads run, so that only their suites are worth the time.
-$(eval $(call HOST_RULES,tsan,clang,thread))
+$(eval $(call HOST_RULES,tsan,clang,-fsanitize=thread))
 # tests/host/interrupt.c has the reason.
 $(BUILD)/host-tsan/mm/%.o: HOST_FLAGS += -fsanitize-coverage=trace-pc
+# What is counted must be as it was written, so nothing is optimised. tests/host/step/ answers the
+# calls that come with every access to memory.
+$(eval $(call HOST_RULES,step,gcc,-O0 --coverage -fprofile-update=atomic,$(STEP_SOURCES)))
+$(BUILD)/host-step/mm/%.o: HOST_FLAGS += -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
+	--param tsan-distinguish-volatile=0
 
 # --- The benchmark of the core, in a process and without sanitizers --------------------------------
 
@@ -193,12 +200,13 @@ model: ## search every state of the model of split, collapse, pins and poison (m
 # Changes when a source comes or goes: what was linked with one that is gone must be linked again.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(BENCH_SOURCES)) | cmp -s - $@ || \
-		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(BENCH_SOURCES)) >$@
+	@echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(STEP_SOURCES) $(BENCH_SOURCES)) | cmp -s - $@ || \
+		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(STEP_SOURCES) $(BENCH_SOURCES)) >$@
 
 -include $(BENCH_SOURCES:%=$(BUILD)/bench/%.d)
 -include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d)
 -include $(foreach build,$(HOST_BUILDS),$(HOST_SOURCES:%=$(BUILD)/host-$(build)/%.d))
+-include $(STEP_SOURCES:%=$(BUILD)/host-step/%.d)
 
 # --- For people -----------------------------------------------------------------------------------
 
