@@ -151,20 +151,23 @@ static bool has_region(const struct inventory *inventory, size_t nvdimm)
 }
 
 /* NULL: this word means something here. */
-static const char *word_fault(const struct inventory *inventory, struct word word)
+static const char *word_fault(const struct inventory *inventory, struct word word,
+			      bool (*is_other)(const char *name, size_t length))
 {
 	if (word.length == 0)
 		return "an empty name";
-	if (word_is(word, "all") || is_region_name(inventory, word))
+	if (word_is(word, "all") || is_region_name(inventory, word) ||
+	    is_other(word.at, word.length))
 		return NULL;
 	for (size_t i = 0; i < inventory->nr_nvdimms; i++) {
 		if (word_is(word, inventory->nvdimms[i].name))
 			return has_region(inventory, i) ? NULL : "no region lies on this NVDIMM";
 	}
-	return "this machine has no persistent region and no NVDIMM of this name";
+	return "this machine has no persistent region, NVDIMM or disk of this name";
 }
 
-void inventory_permit(struct inventory *inventory, const char *write,
+void permission_check(const struct inventory *inventory, const char *write,
+		      bool (*is_other)(const char *name, size_t length),
 		      const struct complaints *complaints)
 {
 	struct word word = {write, 0};
@@ -172,7 +175,7 @@ void inventory_permit(struct inventory *inventory, const char *write,
 	if (*write == '\0')
 		return;
 	for (bool more = next_word(&word, true); more; more = next_word(&word, false)) {
-		const char *fault = word_fault(inventory, word);
+		const char *fault = word_fault(inventory, word, is_other);
 		char text[COMPLAINT_LENGTH];
 
 		if (!fault)
@@ -180,6 +183,13 @@ void inventory_permit(struct inventory *inventory, const char *write,
 		snprintf(text, sizeof(text), "write=%.*s: %s", (int)word.length, word.at, fault);
 		complaints->complain(complaints->context, text);
 	}
+}
+
+void inventory_permit(struct inventory *inventory, const char *write,
+		      const struct complaints *complaints)
+{
+	if (*write == '\0')
+		return;
 	for (size_t i = 0; i < inventory->nr_regions; i++) {
 		if (inventory->regions[i].kind == MEMORY_PERSISTENT)
 			permit_region(inventory, i, write, complaints);

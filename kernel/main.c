@@ -2,9 +2,12 @@
 /* The composition root: what happens from the boot loader to the verdict. */
 #include "boot/boot_info.h"
 #include "drivers/acpi.h"
+#include "drivers/devices.h"
+#include "drivers/disks.h"
 #include "drivers/inventory.h"
 #include "drivers/inventory_print.h"
 #include "drivers/nfit_claims.h"
+#include "drivers/pci_devices.h"
 #include "drivers/permission.h"
 #include "drivers/processors.h"
 #include "kernel/apic.h"
@@ -238,6 +241,20 @@ static void print_metadata(void)
 		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
 }
 
+/*
+ * PCI functions -> drivers -> disks, within the report, since drivers write lines about what goes
+ * wrong. Disks are read-only but for those that write= names, and now all names are known.
+ */
+static void find_devices(void)
+{
+	disks_permit(options.write);
+	pci_find(acpi_table(&acpi, "MCFG"));
+	devices_probe(options.timeout);
+	host_watch("boot", options.timeout);
+	permission_check(&inventory, options.write, disks_have_name,
+			 &(struct complaints){complain, &options});
+}
+
 /* What was found, at the head of the report. */
 static void describe(void)
 {
@@ -255,6 +272,8 @@ static void describe(void)
 	memory_map_print(boot.map, boot.nr_map, host_print);
 	acpi_print(&acpi, host_print);
 	inventory_print(&inventory, host_print);
+	find_devices();
+	devices_print();
 	print_metadata();
 }
 
@@ -316,5 +335,9 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	start_cpus();      /* ... which work when host_on_each_cpu() has something for them */
 
 	fatal_set_report(run_abort);
-	power_exit(options.exit, run_suites()); /* suites -> verdicts -> report */
+
+	enum run_result result = run_suites(); /* suites -> verdicts -> report */
+
+	devices_shutdown();
+	power_exit(options.exit, result);
 }

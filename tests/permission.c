@@ -21,6 +21,11 @@ static void keep(void *context, const char *text)
 	strcat(complaints_text, "\n");
 }
 
+static bool is_disk(const char *name, size_t length)
+{
+	return length == strlen("vda") && memcmp(name, "vda", length) == 0;
+}
+
 static void permit(const char *write)
 {
 	for (size_t i = 0; i < inventory.nr_regions; i++)
@@ -29,6 +34,7 @@ static void permit(const char *write)
 	nr_complaints = 0;
 	complaints_text[0] = '\0';
 	inventory_permit(&inventory, write, &(struct complaints){keep, NULL});
+	permission_check(&inventory, write, is_disk, &(struct complaints){keep, NULL});
 }
 
 /* Which persistent regions are writable, as in "0 2"; DRAM never is by this. */
@@ -149,7 +155,7 @@ TEST(permission, part_of_a_set_is_a_complaint)
 TEST(permission, unknown_names_are_complaints)
 {
 	make_machine();
-	permit("pmem9,nvme0,dram0,nmem4,,pmem0,pmem,pmem00");
+	permit("pmem9,nvme0,dram0,nmem4,,pmem0,vda,pmem,pmem00");
 	expect_writable("0");
 	expect_eq(nr_complaints, 7);
 	expect_complaint("write=pmem9: this machine has no persistent region");

@@ -36,6 +36,12 @@ static void ignore_complaint(void *context, const char *text)
 	(void)text;
 }
 
+static bool is_nothing(const char *name, size_t length)
+{
+	(void)name;
+	return length == 0;
+}
+
 /* Makes the stated length of a table fit, and splits off what follows it. */
 static struct acpi_bytes first_table(uint8_t *bytes, size_t size)
 {
@@ -81,6 +87,8 @@ static void fuzz_inventory(uint8_t *bytes, size_t size)
 		__builtin_trap();
 	require_sound(machine_check(&machine, &inventory));
 	inventory_permit(&inventory, "all,nmem1,pmem0",
+			 &(struct complaints){ignore_complaint, NULL});
+	permission_check(&inventory, "all,nmem1,pmem0,vda", is_nothing,
 			 &(struct complaints){ignore_complaint, NULL});
 	inventory_print(&inventory, ignore_line);
 	if (inventory_take(&inventory, pfn(0x1000), pfn(0x2000)))
