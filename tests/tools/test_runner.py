@@ -215,6 +215,18 @@ class Red(Runs):
                                          program=speaking(self.folder, GOOD, 33))
             self.assertEqual(len(verdict.problems), problems, verdict.problems)
 
+    def test_a_device_is_missing_where_there_is_none(self):
+        log = GOOD.replace("no area is free", "the machine has no edu device")
+        text = MACHINE.replace("skip = page.collapses", "")
+        path = self.folder / "device.ini"
+        for machine, problems in (("", 0), ("qemu = -device edu2", 0), ("qemu = -drive edu", 0),
+                                  ("qemu = -device x -device edu,a=b", 1)):
+            path.write_text(text.format(machine=machine, expect=""), encoding="ascii")
+            verdict = runner.run_machine(read_machine(path, ROOT), kernel=self.kernel,
+                                         logs=self.folder / "logs",
+                                         program=speaking(self.folder, log, 33))
+            self.assertEqual(len(verdict.problems), problems, verdict.problems)
+
     def test_missing_suite(self):
         log = GOOD[:GOOD.index("1..2")] + "1..1\n" + GOOD[GOOD.index("  KTAP"):]
         log = log[:log.index("ok 1 options") + 13] + log[log.index("# Totals"):]

@@ -58,7 +58,7 @@ def judge(machine, ended, report, statuses, required):
     elif report.started:
         problems += _missing(expect, report, required)
     problems += _lines(expect, report)
-    verdict.leaves = [_judge_leaf(expect, leaf) for leaf in report.leaves]
+    verdict.leaves = [_judge_leaf(machine, leaf) for leaf in report.leaves]
     problems += [f"{leaf.name}: {leaf.text}" for leaf in verdict.leaves
                  if leaf.outcome == "failed"]
     problems += _unused(expect, report)
@@ -155,7 +155,14 @@ def _named(globs, name):
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _judge_leaf(expect, leaf):
+def _lacks_device(machine, reason):
+    """Whether the reason is that there is none of a device, and the description gives none."""
+    match = re.fullmatch(r"the machine has no ([a-z0-9-]+) device", reason)
+    return bool(match) and match[1] not in machine.devices()
+
+
+def _judge_leaf(machine, leaf):
+    expect = machine.expect
     if leaf.result == "fail":
         if _named(expect.fail, leaf.name):
             return Judged(leaf.name, "passed")
@@ -163,7 +170,7 @@ def _judge_leaf(expect, leaf):
     if _named(expect.fail, leaf.name):
         return Judged(leaf.name, "failed", f"expected to fail, found {leaf.result}")
     if leaf.result == "skip":
-        due = (_named(expect.skip, leaf.name)
+        due = (_named(expect.skip, leaf.name) or _lacks_device(machine, leaf.reason)
                or any(re.search(pattern, leaf.reason) for pattern in expect.skip_reasons))
         if due:
             return Judged(leaf.name, "skipped", leaf.reason)

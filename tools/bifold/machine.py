@@ -22,7 +22,8 @@ exit         passed | failed | skipped
 suites       all (default) | portable | names: suites that the report must have
 skip, fail   globs: the tests that must skip or fail; no other may
 skip-reasons regular expressions: a test may also skip for such a reason, which states what
-             this machine does not have
+             this machine does not have. That "the machine has no MODEL device" need not be stated
+             and must be so: `qemu` has no "-device MODEL"
 lines        regular expressions that must each match a line of the report, less its "# "
 no-lines     regular expressions that must match none
 bail-out     a regular expression for the reason with which the run must end itself
@@ -100,6 +101,11 @@ class Machine:
     def media(self):
         """All that has a backing file, in the order of the files."""
         return self.nvdimms + self.dimms
+
+    def devices(self):
+        """The models of the devices among the arguments for QEMU."""
+        return {value.split(",")[0] for option, value in zip(self.qemu, self.qemu[1:])
+                if option == "-device"}
 
 
 def parse_size(text):
