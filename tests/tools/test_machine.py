@@ -74,13 +74,17 @@ class Descriptions(unittest.TestCase):
         self.refused("a DIMM has address=", "dimms = size=1M address=0x100000000 unarmed")
         self.refused("an address such as", "dimms = size=1M address=4G")
 
+    def test_bad_disk(self):
+        for words in ("size=1M unarmed", "size=1M label=128K", "size=1M address=0x0"):
+            self.refused("a disk has size= or image=", f"disks = {words}")
+
     def test_bad_regular_expression(self):
         self.refused("a regular expression", expect="lines = (")
 
     def test_nodes_must_add_up(self):
         self.refused("nodes have", "nodes =\n\t128M\n\t128M")
 
-    def test_unchanged_needs_an_nvdimm(self):
+    def test_unchanged_needs_a_medium(self):
         self.refused("there is no NVDIMM", expect="unchanged = yes")
 
     def test_a_program_needs_its_command(self):
@@ -110,6 +114,15 @@ class Descriptions(unittest.TestCase):
         self.assertIn("pc-dimm,memdev=m0,addr=0x100000000", arguments)
         self.assertIn(f"file={ROOT}/tests/tables/ok_minimal.nfit.bin", arguments)
         self.assertEqual(len(files), 1)
+
+    def test_command_of_disks(self):
+        arguments, files = self.command("nvdimms = size=1M\ndisks =\n\tsize=2M\n\tsize=3M")
+        self.assertIn(f"driver=file,node-name=disk1,filename={files[2]}", arguments)
+        self.assertEqual([path.stat().st_size for path in files], [1 << 20, 2 << 20, 3 << 20])
+        self.assertNotIn("pc-dimm", " ".join(arguments))
+        machine = self.read("nvdimms = size=1M\ndisks =\n\tsize=2M\n\tsize=3M")
+        self.assertEqual([machine.medium_name(index) for index in range(3)],
+                         ["NVDIMM 0", "disk 0", "disk 1"])
 
     def test_command_of_a_tree_of_tables(self):
         arguments, _ = self.command("tree = tests/tables/bad_checksum.nfit.bin")

@@ -11,6 +11,8 @@ cpu       QEMU's CPU model (default max)
 nodes     one NUMA node per line: its DRAM; the sum must be `memory`
 nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed unchanged
 dimms     the same with address=A: plain memory there, for a table of our own to describe
+disks     one per line: size=S | image=FILE.xz, and if wanted unchanged. Its content is QEMU's block
+          node diskN, N from 0 on; `qemu` says what device it belongs to: -device nvme,drive=disk0
 tables    one ACPI table per line, added beside QEMU's own
 tree      ACPI tables: the runner builds RSDP and RSDT for them, at 128 MiB (rsdp=0x8000000)
 qemu      more arguments for QEMU, one or several per line
@@ -29,8 +31,8 @@ no-lines     regular expressions that must match none
 bail-out     a regular expression for the reason with which the run must end itself
 red          regular expressions: this run must be found wrong, with problems that each match one,
              and each one matched; a proof that the runner sees what it is there to see
-unchanged    yes: every NVDIMM and DIMM must be left with the bytes that it had, as the word on its
-             line says of one; those without an image are filled with a pattern first
+unchanged    yes: every NVDIMM, DIMM and disk must be left with the bytes that it had, as the word
+             on its line says of one; those without an image are filled with a pattern first
 record       a file: no measurement may be more than 2 % above what it says (bifold/record.py)
 
 Lists hold one item per line. Sizes are numbers with K, M, G or T. An unknown section, key or word
@@ -53,7 +55,7 @@ class DescriptionError(Exception):
 
 @dataclass
 class Medium:
-    """An NVDIMM or a DIMM, backed by a file."""
+    """An NVDIMM, a DIMM or a disk, backed by a file."""
     size: int = 0                # bytes of the file, label area included
     label: int = 0
     node: int | None = None
@@ -93,6 +95,7 @@ class Machine:
     nodes: list = field(default_factory=list)
     nvdimms: list = field(default_factory=list)
     dimms: list = field(default_factory=list)
+    disks: list = field(default_factory=list)
     tables: list = field(default_factory=list)
     tree: list = field(default_factory=list)
     qemu: list = field(default_factory=list)
@@ -100,7 +103,15 @@ class Machine:
 
     def media(self):
         """All that has a backing file, in the order of the files."""
-        return self.nvdimms + self.dimms
+        return self.nvdimms + self.dimms + self.disks
+
+    def medium_name(self, index):
+        """What medium number `index` is called, in words."""
+        for kind, media in (("NVDIMM", self.nvdimms), ("DIMM", self.dimms)):
+            if index < len(media):
+                return f"{kind} {index}"
+            index -= len(media)
+        return f"disk {index}"
 
     def devices(self):
         """The models of the devices among the arguments for QEMU."""
@@ -144,6 +155,7 @@ def read_machine(path, root):
         nodes=keys.convert_each("nodes", parse_size),
         nvdimms=keys.convert_each("nvdimms", keys.medium),
         dimms=keys.convert_each("dimms", keys.medium),
+        disks=keys.convert_each("disks", keys.medium),
         tables=keys.convert_each("tables", keys.file),
         tree=keys.convert_each("tree", keys.file),
         qemu=[word for line in keys.lines("qemu") for word in line.split()])
@@ -189,8 +201,11 @@ def _check(machine):
     for medium in machine.dimms:
         if medium.address is None or medium.label or medium.unarmed:
             refuse("a DIMM has address=, and neither label= nor unarmed")
+    for medium in machine.disks:
+        if medium.address is not None or medium.label or medium.unarmed or medium.node is not None:
+            refuse("a disk has size= or image=, and unchanged; `qemu` has its device")
     if machine.expect.unchanged and not machine.media():
-        refuse("unchanged = yes, but there is no NVDIMM")
+        refuse("unchanged = yes, but there is no NVDIMM, DIMM or disk")
     for medium in machine.media():
         medium.unchanged |= machine.expect.unchanged
 

@@ -22,8 +22,9 @@ def command(machine, paths, scratch):
     files = [scratch / f"medium{index}" for index in range(len(media))]
     sizes = [backing.create(path, medium, index)
              for index, (path, medium) in enumerate(zip(files, media))]
-    slots = max(8, len(media))
-    top = machine.memory + 2 * sum(sizes)
+    nr_dimms = len(media) - len(machine.disks)
+    slots = max(8, nr_dimms)
+    top = machine.memory + 2 * sum(sizes[:nr_dimms])
     arguments = ["-M", "q35,nvdimm=on", "-accel", "tcg", "-cpu", machine.cpu,
                  "-smp", str(machine.cpus),
                  "-m", f"{machine.memory >> 20}M,slots={slots},maxmem={top + _HOTPLUG_SPARE}B",
@@ -31,8 +32,10 @@ def command(machine, paths, scratch):
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
     arguments += _boot(machine.boot, paths)
     arguments += _nodes(machine)
-    for index, (medium, path, size) in enumerate(zip(media, files, sizes)):
+    for index, (medium, path, size) in enumerate(zip(media[:nr_dimms], files, sizes)):
         arguments += _medium(index, medium, path, size)
+    for index, path in enumerate(files[nr_dimms:]):
+        arguments += ["-blockdev", f"driver=file,node-name=disk{index},filename={_escape(path)}"]
     for table in machine.tables:
         arguments += ["-acpitable", f"file={_escape(table)}"]
     if machine.tree:

@@ -82,8 +82,7 @@ def _changes(machine, files):
     for index, (medium, path) in enumerate(zip(machine.media(), files)):
         what = backing.difference(path, medium, index) if medium.unchanged else None
         if what:
-            kind = "NVDIMM" if index < len(machine.nvdimms) else "DIMM"
-            problems.append(f"a forbidden write to {kind} {index}: {what}")
+            problems.append(f"a forbidden write to {machine.medium_name(index)}: {what}")
     return problems
 
 
