@@ -204,7 +204,7 @@ enum { TURNS = 20000 };
 /* Puts and returns at random, in any order; each must come back once, with its own number. */
 static void check_order(void)
 {
-	struct virtio_device_request held[VIRTIO_SLOTS_MAX];
+	static struct virtio_device_request held[VIRTIO_SLOTS_MAX]; /* more than a stack holds */
 	unsigned nr_held = 0, in_use = 0, slot;
 	size_t most = ring.max_segments < ARRAY_SIZE(data) ? ring.max_segments : ARRAY_SIZE(data);
 
