@@ -175,7 +175,7 @@ $(BUILD)/bench/%.c.o: %.c Makefile
 
 # Fuzzing of what reads the firmware's tables: none of them is to be trusted.
 FUZZ_SECONDS := 20
-FUZZ_SOURCES := $(filter-out tests/host/main.c,$(HOST_SOURCES)) tests/host/fuzz/tables.c
+FUZZ_SOURCES := $(filter-out tests/host/main.c tests/host/interrupt.c,$(HOST_SOURCES)) tests/host/fuzz/tables.c
 FUZZ_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 fuzz: $(BUILD)/fuzz/tables ## fuzz the parsers of firmware tables for FUZZ_SECONDS=20

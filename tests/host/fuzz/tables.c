@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzes what reads firmware's tables and the contents of memory (libFuzzer). The signature at the
- * start of the input tells what it is; behind an NFIT or an SRAT a second table may follow. Lengths
- * that no table would have are put right, so that the fuzzer need not guess them, and checksums are
- * not looked at here: acpi_find() has its own input, a whole memory.
+ * Fuzzes what reads firmware's tables, the contents of memory and PCI's configuration space
+ * (libFuzzer). The signature at the start of the input tells what it is; behind an NFIT or an SRAT
+ * a second table may follow. Lengths that no table would have are put right, so that the fuzzer
+ * need not guess them, and checksums are not looked at here: acpi_find() has its own input, a whole
+ * memory.
  */
 #include "drivers/acpi.h"
 #include "drivers/acpi_layout.h"
 #include "drivers/content.h"
 #include "drivers/inventory.h"
 #include "drivers/inventory_print.h"
+#include "drivers/pci.h"
 #include "drivers/permission.h"
 #include "tests/firmware.h"
 
@@ -121,6 +123,60 @@ static void fuzz_acpi(const uint8_t *bytes, size_t size)
 	acpi_print(&tables, ignore_line);
 }
 
+/*
+ * The input as the configuration space of a few buses, over and over again, so that functions are
+ * near each other. What is written is kept, as registers do.
+ */
+static uint8_t *space;
+static size_t space_bytes;
+
+static uint32_t read_space(const struct pci_access *access, uint32_t where, unsigned bytes)
+{
+	uint32_t value = 0;
+
+	(void)access;
+	for (unsigned i = 0; i < bytes; i++)
+		value |= (uint32_t)space[(where + i) % space_bytes] << 8 * i;
+	return value;
+}
+
+static void write_space(const struct pci_access *access, uint32_t where, unsigned bytes,
+			uint32_t value)
+{
+	(void)access;
+	for (unsigned i = 0; i < bytes; i++)
+		space[(where + i) % space_bytes] = (uint8_t)(value >> 8 * i);
+}
+
+static void fuzz_pci(uint8_t *bytes, size_t size)
+{
+	static struct pci_function functions[32];
+	struct pci_table table = {.functions = functions, .max = 32};
+	const struct pci_access access = {.read = read_space,
+					  .write = write_space,
+					  .last_bus = 3,
+					  .config_bytes = 256,
+					  .memory_end = phys(1ull << 40)};
+
+	space = bytes;
+	space_bytes = size;
+	pci_enumerate(&access, &table);
+	for (const struct pci_function *f = functions; f < functions + table.nr; f++) {
+		unsigned nr = 0;
+		struct pci_bar bar;
+
+		for (unsigned index = 0; index < 7; index++)
+			if (pci_bar(f, index, &bar) == 0 &&
+			    (bar.start.addr == 0 || bar.start.addr + bar.bytes > 1ull << 40))
+				__builtin_trap();
+		for (unsigned at = 0; (at = pci_capability(f, f->interface, at)) != 0;)
+			if (++nr > 48)
+				__builtin_trap();
+		pci_enable(f);
+		pci_disable(f);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *copy;
@@ -136,6 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_acpi(copy, size);
 	else if (memcmp(copy, "DATA", 4) == 0)
 		(void)content_of(copy + 4, size - 4);
+	else if (memcmp(copy, "PCI ", 4) == 0)
+		fuzz_pci(copy + 4, size - 4);
 	else
 		fuzz_inventory(copy, size);
 	free(copy);
