@@ -50,6 +50,13 @@ class GoodReports(unittest.TestCase):
                      FAILED)
         self.assertIn("mm/page.c:7: expected 1, found 2", parse(log).leaves[1].diagnostics)
 
+    def test_a_driver_speaks_anywhere(self):
+        said = "# nvme0n1: read error at sector 800\n"
+        for line in ("  # R name=page.splits result=fail", "not ok 2 page"):
+            report = parse(edited(line, said + line, FAILED))
+            self.assertEqual(report.violations, [])
+            self.assertIn("nvme0n1: read error at sector 800", report.lines)
+
     def test_a_bail_out_is_a_failed_run(self):
         report = parse(CRASHED)
         self.assertEqual(report.violations, [])
@@ -117,6 +124,8 @@ BROKEN = [
     ("noise_in_a_subtest", edited("  1..2", "  1..2\n  hello"), "not a line of a report"),
     ("wrong_indent", edited("  # R name=page.collapses", "    # R name=page.collapses"),
      "indented by 4, expected 2"),
+    ("unindented", edited("  # R name=page.collapses", "# R name=page.collapses"),
+     "indented by 2, expected 0"),
     ("no_blank_after_hash", edited("# seed=7", "#seed=7"), "not a line of a report"),
     ("tab", edited("# seed=7", "# seed=\t7"), "not printable ASCII"),
     ("colour", edited("# seed=7", "# \x1b[31mseed=7"), "not printable ASCII"),

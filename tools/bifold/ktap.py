@@ -21,6 +21,9 @@ loader) is not looked at; what stands after it is held to the rules:
     SUMMARY: 2 tests, 1 skipped
     BIFOLD-TEST-END 1
 
+A driver may speak at any place, in a line "# NAME: ..." that is not indented, as it knows of no
+tests: "# nvme0n1: read error at sector 800".
+
 A leaf is a result without a subtest of its own; its full name is the path to it: "page.splits".
 """
 
@@ -44,6 +47,7 @@ _PLAN = re.compile(r"1\.\.([0-9]+)")
 _NAME = re.compile(r"[a-z0-9._-]+")
 _RESULT = re.compile(r"(ok|not ok) ([0-9]+) (\S+)( # SKIP( \S.*)?)?")
 _R = re.compile(r"# R name=(\S+) result=(pass|fail|skip)(?: value=([0-9]+) units=(\S+))?")
+_SPOKEN = re.compile(r"# [a-z0-9]+: .")
 _TOTALS = re.compile(r"# Totals: pass:(\d+) fail:(\d+) xfail:0 xpass:0 skip:(\d+) error:0")
 _SUMMARY = re.compile(r"SUMMARY: (\d+) tests(?:, (\d+) unexpected failures)?(?:, (\d+) skipped)?")
 
@@ -213,8 +217,8 @@ class _Parser:
             indent, text = self._here()
             if indent == 0 and text.startswith("Bail out!"):
                 self._bail_out(text)
-            if indent == 0 and self.bails_out and text.startswith("# "):
-                self._line(level, level.indent, text)  # a crash speaks from wherever it is
+            if indent == 0 and (_SPOKEN.match(text) or self.bails_out and text.startswith("# ")):
+                self._line(level, level.indent, text)  # a driver, or a crash, wherever it is
                 continue
             if indent is None or indent < level.indent:
                 break
