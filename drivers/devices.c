@@ -3,6 +3,7 @@
 
 #include "drivers/disks.h"
 #include "drivers/edu.h"
+#include "drivers/nvme.h"
 #include "drivers/pci_devices.h"
 #include "kernel/console.h"
 #include "mm/compiler.h"
@@ -10,6 +11,7 @@
 
 static const struct pci_driver *const drivers[] = {
 	&edu_driver,
+	&nvme_driver,
 };
 
 static const struct pci_driver *driver_of(const struct pci_function *function)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An I/O queue of an NVMe controller: block requests become commands, and completions end them.
+ *
+ * Used by one CPU at a time, as the block layer promises. All that a command needs is set aside
+ * when the queue is made, so that nothing here fails for want of memory.
+ */
+#pragma once
+
+#include "drivers/block.h"
+#include "drivers/nvme_pair.h"
+#include "mm/compiler.h"
+
+/* A ring of commands is one page. */
+enum { NVME_QUEUE_ENTRIES = PAGE_SIZE / sizeof(struct nvme_command) };
+
+struct nvme_queue {
+	struct block_queue block; /* first */
+	struct nvme_pair pair;
+	bool sgl; /* the controller takes SGLs */
+
+	/* Commands by their identifiers, 0 ... entries - 2. */
+	struct block_request *requests[NVME_QUEUE_ENTRIES]; /* NULL: not in flight */
+	uint8_t free[NVME_QUEUE_ENTRIES];
+	unsigned nr_free;
+
+	/* A PRP list or an SGL for each. */
+	char *lists;
+	phys_t lists_at;
+	size_t list_bytes;
+
+	/* What a command's status, which is not 0, comes to: a negative errno. */
+	int (*failed)(struct block_request *, unsigned status);
+};
+
+/* Bytes that a queue shares with the controller, for requests of up to `max_bytes`. */
+size_t nvme_queue_bytes(unsigned entries, size_t max_bytes);
+
+/*
+ * The fields of `pair` but for the rings, and those of no other group above, are filled in; the
+ * memory, page aligned, is zeroed here. After this the queue is empty.
+ */
+void nvme_queue_reset(struct nvme_queue *, void *memory, phys_t at, size_t max_bytes);
+
+/* Where the controller finds the rings. */
+phys_t nvme_queue_commands(const struct nvme_queue *);
+phys_t nvme_queue_completions(const struct nvme_queue *);
+
+/* A namespace, as commands name it. */
+struct nvme_target {
+	uint32_t nsid;
+	unsigned sector_shift; /* log2 of the sectors of a block */
+};
+
+/* -EINPROGRESS, or -EAGAIN: the queue is full. */
+int nvme_queue_submit(struct nvme_queue *, const struct nvme_target *, struct block_request *);
+
+/*
+ * Completes what is over. Returns how many those were, or -EPROTO: a completion of nothing that is
+ * in flight, after which the controller is not to be trusted with anything.
+ */
+int nvme_queue_poll(struct nvme_queue *);
+
+/* Completes all that is in flight. The controller has no more part in it. */
+void nvme_queue_fail(struct nvme_queue *, int why);
