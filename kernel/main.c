@@ -233,10 +233,12 @@ static void print_metadata(void)
 	struct page_map_usage usage;
 
 	page_map_usage(&usage);
-	console_line("# metadata directory=%zu areas=%zu tables=%zu spare-tables=%zu allocator=%zu "
+	console_line("# metadata directory=%zu areas=%zu tables=%zu spare-tables=%zu "
+		     "tables-at-hand=%zu allocator=%zu "
 		     "page-tables=%zu heap=%zu units=bytes medium=dram",
 		     usage.directory_bytes, usage.area_bytes, usage.table_bytes,
-		     usage.spare_table_bytes, frame_alloc_bytes(), paging_bytes(), heap_bytes());
+		     usage.spare_table_bytes, usage.cpu_bytes, frame_alloc_bytes(), paging_bytes(),
+		     heap_bytes());
 	console_line("# areas all=%llu split=%llu ragged=%llu", (unsigned long long)usage.areas,
 		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
 }

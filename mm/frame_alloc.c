@@ -310,6 +310,7 @@ void frame_alloc_flush(void)
 {
 	for (int kind = 0; kind < MEMORY_KINDS; kind++)
 		flush(&caches[host_cpu()][kind]);
+	table_pool_flush();
 }
 
 /* Frames that a CPU keeps at hand are free as far as everybody else is concerned. */

@@ -43,8 +43,8 @@ int frame_free(pfn_t start, size_t size) must_check;
 
 /*
  * Gives back what this CPU keeps at hand: up to 64 frames and an area of each kind, which look
- * allocated though frames_free() counts them. For a CPU that becomes idle, and before the map is
- * compared with what it was.
+ * allocated though frames_free() counts them, and spare tables. For a CPU that becomes idle, and
+ * before the map is compared with what it was.
  */
 void frame_alloc_flush(void);
 

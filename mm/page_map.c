@@ -14,6 +14,7 @@ struct page_map page_map;
  *	directory       8 bytes per GiB up to the highest frame, rounded up to a page
  *	area tables     4 KiB per GiB that holds a managed frame
  *	page tables     4 KiB per ragged area, and TABLE_POOL_START more
+ *	tables at hand  what table_pool.h needs for the CPUs
  */
 struct layout {
 	size_t nr_gib;
@@ -85,7 +86,7 @@ static size_t layout_size(const struct layout *layout)
 {
 	size_t tables = layout->area_tables + layout->ragged + TABLE_POOL_START;
 
-	return layout->directory_bytes + tables * PAGE_SIZE;
+	return layout->directory_bytes + tables * PAGE_SIZE + table_pool_state_size();
 }
 
 size_t page_map_size(const struct region *regions, size_t nr)
@@ -150,6 +151,8 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 {
 	struct layout layout;
 	struct area_table *area_tables;
+	struct page_table *tables;
+	size_t nr_tables;
 
 	if (region_list_check(regions, nr))
 		return -EINVAL;
@@ -164,9 +167,9 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 		.nr_area_tables = layout.area_tables,
 	};
 	bad_frames_init();
-	table_pool_init();
-	table_pool_add(area_tables + layout.area_tables,
-		       (layout.ragged + TABLE_POOL_START) * PAGE_SIZE);
+	tables = (struct page_table *)(area_tables + layout.area_tables);
+	nr_tables = layout.ragged + TABLE_POOL_START;
+	table_pool_init(tables + nr_tables, tables, nr_tables);
 	for (size_t i = 0; i < nr; i++)
 		area_tables = place_area_tables(&regions[i], area_tables);
 	for (size_t i = 0; i < nr; i++)
@@ -191,6 +194,7 @@ void page_map_usage(struct page_map_usage *usage)
 		.directory_bytes = page_map.directory_bytes,
 		.area_bytes = page_map.nr_area_tables * sizeof(struct area_table),
 		.spare_table_bytes = table_pool_spare() * sizeof(struct page_table),
+		.cpu_bytes = table_pool_state_size(),
 	};
 	for (size_t gib = 0; gib < page_map.nr_gib; gib++) {
 		for (size_t i = 0; page_map.directory[gib] && i < AREAS_PER_GIB; i++) {

@@ -50,15 +50,32 @@ int page_split_area(pfn_t frame, enum split_which which, enum table_use use)
 		fill(table, -inherited);
 	}
 	if (table)
-		table_put(table);
+		table_put(table, use);
 	return error;
 }
 
-static int split(pfn_t frame, enum split_which which)
+static __attribute__((noinline)) int split_slowly(pfn_t frame, enum split_which which)
 {
 	int error = pfn_to_page(frame) ? page_split_area(frame, which, TABLE_FOR_SPLIT) : -ENOENT;
 
 	return error == -EALREADY ? 0 : error;
+}
+
+/* The usual area is whole, free and clean, which is zero, and so is the table that it gets. */
+static inline int split(pfn_t frame, enum split_which which)
+{
+	_Atomic word_t *area = area_word(frame);
+	word_t seen = area ? atomic_load(area) : WORD_ABSENT;
+	struct page_table *table = likely(seen == 0) ? table_at_hand() : NULL;
+	word_t next;
+
+	if (unlikely(!table))
+		return split_slowly(frame, which);
+	if (likely(!word_split(0, (uintptr_t)table, &next) &&
+		   atomic_compare_exchange_strong(area, &seen, next)))
+		return 0;
+	table_put(table, TABLE_FOR_SPLIT);
+	return split_slowly(frame, which);
 }
 
 int page_split(pfn_t frame)
@@ -140,13 +157,13 @@ static int collapse(pfn_t frame, enum split_which which)
 	word_t seen, marked, whole;
 	int error;
 
-	if (!area || !pfn_to_page(frame))
+	if (!area)
 		return -ENOENT;
 	seen = atomic_load(area);
 	if (!(seen & WORD_SPLIT))
-		return 0;
+		return seen & WORD_ABSENT ? -ENOENT : 0;
 	if (seen & WORD_RAGGED)
-		return -EINVAL;
+		return pfn_to_page(frame) ? -EINVAL : -ENOENT;
 	if (seen & WORD_POISONED)
 		return -EIO;
 	if (seen & WORD_COLLAPSING)
@@ -166,7 +183,7 @@ static int collapse(pfn_t frame, enum split_which which)
 	}
 	if (whole)
 		clear(table);
-	table_put(table);
+	table_put(table, TABLE_FOR_SPLIT);
 	return 0;
 }
 

@@ -1,150 +1,212 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mm/table_pool.h"
 
-#include <stdatomic.h>
+#include "mm/host.h"
 
-/*
- * The top of the stack: bits 47..12 of the first table's address above a 28-bit count of changes,
- * so that a compare-and-swap fails when the stack changed and changed back meanwhile.
- */
-static _Atomic uint64_t top;
-enum { TOP_COUNT_BITS = 28 };
+struct tables_at_hand *tables_at_hand;
+atomic_uint table_wishes;
 
-static atomic_size_t spare;
-static atomic_size_t total;
-static void *(*source)(void);
+/* What every collapse reads and few change. */
+static struct {
+	struct table_stack reserve;
+	atomic_size_t total;
+	void *(*source)(void);
+} pool __attribute__((aligned(64)));
 
-static struct page_table *top_table(uint64_t value)
+static struct table_stack shared __attribute__((aligned(64)));
+
+size_t table_pool_state_size(void)
 {
-	/* Canonical addresses repeat bit 47 above it: the arithmetic shift restores that. */
-	return (struct page_table *)(uintptr_t)((int64_t)value >> TOP_COUNT_BITS << PAGE_SHIFT);
+	return align_up(HOST_CPUS_MAX * sizeof(struct tables_at_hand), PAGE_SIZE);
 }
 
-static uint64_t top_of(const struct page_table *table, uint64_t previous)
-{
-	uint64_t count = (previous + 1) & ((1UL << TOP_COUNT_BITS) - 1);
+/* --- What all share --- */
 
-	return (uint64_t)(uintptr_t)table >> PAGE_SHIFT << TOP_COUNT_BITS | count;
+static bool reserve_is_short(void)
+{
+	return atomic_load_explicit(&pool.reserve.nr, memory_order_relaxed) < TABLE_POOL_RESERVE;
 }
 
-/* The first word of a table in the pool. No transition applies to a split area's word. */
-static word_t link_to(uint64_t value)
+static void share(struct page_table *const *tables, unsigned nr)
 {
-	return (word_t)(uintptr_t)top_table(value) | WORD_SPLIT;
+	for (; nr > 0 && reserve_is_short(); nr--)
+		table_push(&pool.reserve, &tables[nr - 1], 1);
+	if (nr > 0)
+		table_push(&shared, tables, nr);
 }
 
-static void push(struct page_table *table)
+static void add(struct page_table *tables, size_t nr)
 {
-	uint64_t old = atomic_load(&top);
-	word_t zero = 0;
+	struct page_table *batch[TABLE_BATCH];
 
-	/* A pin that went astray is about to leave; behind the link none can come. */
-	while (!atomic_compare_exchange_weak(&table->word[0], &zero, link_to(old)))
-		zero = 0;
-	while (!atomic_compare_exchange_weak(&top, &old, top_of(table, old)))
-		atomic_store_explicit(&table->word[0], link_to(old), memory_order_relaxed);
+	atomic_fetch_add(&pool.total, nr);
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t k = 0; k < PAGES_PER_AREA; k++)
+			atomic_store_explicit(&tables[i].word[k], 0, memory_order_relaxed);
+		batch[i % TABLE_BATCH] = &tables[i];
+		if (i + 1 == nr || (i + 1) % TABLE_BATCH == 0)
+			share(batch, i % TABLE_BATCH + 1);
+	}
 }
 
-static struct page_table *pop(void)
+/* Of the reserve one at a time, so that whoever comes meanwhile finds the others. */
+static struct page_table *get_for_poison(void)
 {
-	uint64_t old = atomic_load(&top);
-	struct page_table *table;
+	struct page_table *tables[TABLE_BATCH];
+	unsigned nr = table_pop(&shared, tables);
 
-	do {
-		table = top_table(old);
-		if (!table)
-			return NULL;
-		/* Another CPU may have taken it already: then this is not its next, but tables
-		 * stay readable for good and the exchange fails. */
-	} while (!atomic_compare_exchange_weak(
-		&top, &old,
-		top_of((struct page_table *)word_table(atomic_load(&table->word[0])), old)));
-	atomic_store_explicit(&table->word[0], 0, memory_order_relaxed);
-	return table;
+	if (nr == 0) {
+		/* If anybody has a table at hand it comes to the reserve. */
+		atomic_fetch_add(&table_wishes, 1);
+		return table_pop(&pool.reserve, tables) ? tables[0] : NULL;
+	}
+	if (nr > 1)
+		table_push(&shared, tables, nr - 1);
+	return tables[nr - 1];
 }
 
-/* Counts one table out of the pool, unless that leaves fewer than `keep`. */
-static bool reserve_one(size_t keep)
+void table_pool_init(void *state, struct page_table *tables, size_t nr)
 {
-	size_t have = atomic_load(&spare);
-
-	do {
-		if (have <= keep)
-			return false;
-	} while (!atomic_compare_exchange_weak(&spare, &have, have - 1));
-	return true;
-}
-
-void table_pool_init(void)
-{
-	atomic_store(&top, 0);
-	atomic_store(&spare, 0);
-	atomic_store(&total, 0);
-	source = NULL;
+	tables_at_hand = state;
+	table_stack_init(&shared);
+	table_stack_init(&pool.reserve);
+	pool.source = NULL;
+	atomic_store(&pool.total, 0);
+	atomic_store(&table_wishes, 0);
+	add(tables, nr);
 }
 
 void table_pool_set_source(void *(*area)(void))
 {
-	source = area;
+	pool.source = area;
 }
 
-void table_pool_add(void *memory, size_t bytes)
-{
-	struct page_table *table = memory;
-	size_t tables = bytes / sizeof(*table);
+/* --- What this CPU has at hand --- */
 
-	for (size_t i = 0; i < tables; i++) {
-		for (size_t k = 0; k < PAGES_PER_AREA; k++)
-			atomic_store_explicit(&table[i].word[k], 0, memory_order_relaxed);
-		push(&table[i]);
+static unsigned nr_of(const struct tables_at_hand *mine)
+{
+	return atomic_load_explicit(&mine->nr, memory_order_relaxed);
+}
+
+static void keep(struct tables_at_hand *mine, struct page_table *table)
+{
+	unsigned nr = nr_of(mine);
+
+	mine->table[nr] = table;
+	atomic_store_explicit(&mine->nr, nr + 1, memory_order_relaxed);
+}
+
+static bool is_wished(const struct tables_at_hand *mine)
+{
+	return mine->returned != atomic_load_explicit(&table_wishes, memory_order_relaxed);
+}
+
+/* Gives back so many of those that it has had longest. */
+static void give_back(struct tables_at_hand *mine, unsigned nr)
+{
+	unsigned left = nr_of(mine) - nr;
+
+	share(mine->table, nr);
+	for (unsigned i = 0; i < left; i++)
+		mine->table[i] = mine->table[nr + i];
+	atomic_store_explicit(&mine->nr, left, memory_order_relaxed);
+}
+
+static void give_all_back(struct tables_at_hand *mine)
+{
+	mine->returned = atomic_load_explicit(&table_wishes, memory_order_relaxed);
+	while (nr_of(mine) > TABLE_BATCH)
+		give_back(mine, TABLE_BATCH);
+	give_back(mine, nr_of(mine));
+}
+
+/* What is rare is kept out of the way of what is not. */
+static __attribute__((noinline)) struct page_table *get_slowly(struct tables_at_hand *mine)
+{
+	struct page_table *tables[TABLE_BATCH];
+	bool scarce = is_wished(mine);
+	unsigned nr;
+
+	give_all_back(mine);
+	while (!(nr = table_pop(&shared, tables))) {
+		struct page_table *area = pool.source ? pool.source() : NULL;
+
+		if (!area) {
+			atomic_fetch_add(&table_wishes, 1);
+			return NULL;
+		}
+		add(area, AREA_SIZE / sizeof(*area));
 	}
-	atomic_fetch_add(&total, tables);
-	atomic_fetch_add(&spare, tables);
+	/* The source may have left some at hand. */
+	while (!scarce && nr > 1 && nr_of(mine) < TABLES_AT_HAND)
+		keep(mine, tables[--nr]);
+	share(tables + 1, nr - 1);
+	return tables[0];
+}
+
+static __attribute__((noinline)) void put_slowly(struct tables_at_hand *mine,
+						 struct page_table *table)
+{
+	if (is_wished(mine) || reserve_is_short()) {
+		give_all_back(mine);
+		share(&table, 1);
+	} else {
+		give_back(mine, TABLE_BATCH);
+		keep(mine, table);
+	}
 }
 
 struct page_table *table_get(enum table_use use)
 {
-	size_t keep = use == TABLE_FOR_POISON ? 0 : TABLE_POOL_RESERVE;
+	struct page_table *table = use == TABLE_FOR_POISON ? get_for_poison() : table_at_hand();
 
-	while (!reserve_one(keep)) {
-		void *area = source && use == TABLE_FOR_SPLIT ? source() : NULL;
-
-		if (!area)
-			return NULL;
-		table_pool_add(area, AREA_SIZE);
-	}
-	return pop();
+	return table || use == TABLE_FOR_POISON ? table : get_slowly(&tables_at_hand[host_cpu()]);
 }
 
-void table_put(struct page_table *table)
+void table_put(struct page_table *table, enum table_use use)
 {
-	push(table);
-	atomic_fetch_add(&spare, 1);
+	struct tables_at_hand *mine;
+
+	if (use == TABLE_FOR_POISON) {
+		share(&table, 1);
+		return;
+	}
+	mine = &tables_at_hand[host_cpu()];
+	if (likely(nr_of(mine) < TABLES_AT_HAND && !is_wished(mine) && !reserve_is_short()))
+		keep(mine, table);
+	else
+		put_slowly(mine, table);
 }
+
+void table_pool_flush(void)
+{
+	give_all_back(&tables_at_hand[host_cpu()]);
+}
+
+/* --- Account --- */
 
 const char *table_pool_check(void)
 {
-	struct page_table *table = top_table(atomic_load(&top));
-	size_t found = 0;
+	const char *broken = table_stack_check(&pool.reserve);
 
-	for (; table; table = (struct page_table *)word_table(table->word[0])) {
-		if (++found > atomic_load(&spare))
-			return "table pool: longer than it should be, or in a circle";
-		if ((table->word[0] & WORD_FLAGS) != WORD_SPLIT)
-			return "table pool: the first word of a table is no link";
-		for (size_t i = 1; i < PAGES_PER_AREA; i++)
-			if (table->word[i] != 0)
-				return "table pool: a word of a table is not zero";
-	}
-	return found == atomic_load(&spare) ? NULL : "table pool: tables are missing";
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		for (unsigned i = 0; i < nr_of(&tables_at_hand[cpu]); i++)
+			for (size_t k = 0; k < PAGES_PER_AREA; k++)
+				if (tables_at_hand[cpu].table[i]->word[k] != 0)
+					return "table pool: a word of a table at hand is not zero";
+	return broken ? broken : table_stack_check(&shared);
 }
 
 size_t table_pool_spare(void)
 {
-	return atomic_load(&spare);
+	size_t spare = atomic_load(&pool.reserve.nr) + atomic_load(&shared.nr);
+
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		spare += nr_of(&tables_at_hand[cpu]);
+	return spare;
 }
 
 size_t table_pool_total(void)
 {
-	return atomic_load(&total);
+	return atomic_load(&pool.total);
 }

@@ -2,6 +2,7 @@
 /* The frame allocator: no frame lost, none handed out twice, in every kind of memory. */
 #include <errno.h>
 
+#include "mm/barrier.h"
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "mm/page.h"
@@ -265,7 +266,7 @@ static void put_all_tables(struct page_table *table)
 		struct page_table *next = (struct page_table *)(uintptr_t)table->word[1];
 
 		table->word[1] = 0;
-		table_put(table);
+		table_put(table, TABLE_FOR_SPLIT);
 		table = next;
 	}
 }
@@ -292,6 +293,91 @@ TEST(alloc, splits_fail_cleanly_without_memory)
 	expect_eq(page_collapse(area), 0);
 	put_all_tables(tables);
 	expect_eq(page_split(area), 0);
+	chain_free(&areas);
+}
+
+/* Takes what there is for poisoning, and says how many tables that is. */
+static unsigned take_reserve(struct page_table **head)
+{
+	struct page_table *table;
+	unsigned nr = 0;
+
+	for (*head = NULL; (table = table_get(TABLE_FOR_POISON)); *head = table, nr++)
+		table->word[1] = (word_t)(uintptr_t)*head;
+	return nr;
+}
+
+/* What poisoning took is made up for by the first tables that are put back, whoever does it. */
+TEST(alloc, tables_for_poison_come_first)
+{
+	struct page_table *tables, *reserve;
+	struct chain areas = {.length = 0};
+
+	take_all(&areas, AREA_SIZE);
+	tables = take_all_tables();
+	expect_eq(take_reserve(&reserve), TABLE_POOL_RESERVE);
+	put_all_tables(reserve);
+	expect_eq(take_reserve(&reserve), TABLE_POOL_RESERVE);
+	put_all_tables(reserve);
+	put_all_tables(tables);
+	chain_free(&areas);
+}
+
+enum { AREAS = 4 };
+
+struct sharing {
+	struct barrier barrier;
+	pfn_t areas[AREAS]; /* of the second CPU */
+	bool got;           /* the first CPU, a table */
+};
+
+/* Afterwards this CPU has so many tables at hand. */
+static void split_and_collapse(const pfn_t *areas, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		expect_eq(page_split(areas[i]), 0);
+	for (size_t i = 0; i < nr; i++)
+		expect_eq(page_collapse(areas[i]), 0);
+}
+
+/* The second CPU has tables at hand when the first one runs out. */
+static void run_out(void *arg)
+{
+	struct sharing *sharing = arg;
+	struct page_table *tables = NULL, *table;
+
+	for (unsigned step = 0; step < 4; step++) {
+		if (host_cpu() == 1 && step % 2 == 0)
+			split_and_collapse(sharing->areas, step ? 1 : AREAS);
+		if (host_cpu() == 0 && step == 1)
+			tables = take_all_tables();
+		if (host_cpu() == 0 && step == 3) {
+			table = table_get(TABLE_FOR_SPLIT);
+			sharing->got = table != NULL;
+			if (table)
+				table_put(table, TABLE_FOR_SPLIT);
+			put_all_tables(tables);
+		}
+		/* A CPU that has done its work gives back all. */
+		barrier_wait(&sharing->barrier);
+	}
+}
+
+/* When tables run out on one CPU, the others give theirs back when they come by. */
+TEST(alloc, tables_at_hand_come_back)
+{
+	struct chain areas = {.length = 0};
+	static struct sharing sharing;
+
+	if (host_cpus() == 1)
+		skip("there is one CPU only");
+	sharing.got = false;
+	for (size_t i = 0; i < AREAS; i++)
+		sharing.areas[i] = test_take(MEMORY_DRAM, AREA_SIZE);
+	barrier_init(&sharing.barrier, host_cpus());
+	take_all(&areas, AREA_SIZE);
+	host_on_each_cpu(run_out, &sharing);
+	expect(sharing.got);
 	chain_free(&areas);
 }
 

@@ -29,7 +29,7 @@ static size_t in_use(void)
 	struct page_map_usage usage;
 
 	page_map_usage(&usage);
-	return usage.directory_bytes + usage.area_bytes + usage.table_bytes;
+	return usage.directory_bytes + usage.area_bytes + usage.table_bytes + usage.cpu_bytes;
 }
 
 /* Tables in reserve count too. */
