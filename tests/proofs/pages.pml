@@ -46,7 +46,8 @@
 
 short area[2];                /* the word of each area */
 byte word[2 * TABLES];        /* two words in each table */
-bool pool[TABLES];            /* tables that no area has */
+bool pool[TABLES];            /* tables that no area has, for all CPUs, */
+byte hand[TABLES];            /* or at hand for one: its number + 1 */
 bool known[4];                /* mm/bad_frames.h: frames that are bad */
 
 #define table_of(seen)    (((seen) & TABLE) / TABLE)
@@ -80,16 +81,18 @@ bool was_bad[3];              /* a CPU began to pin a frame that was bad, and no
 	iff(word[at(table_of(area[a]), p)] & ALLOCATED, used[frame(a, p)]) && \
 	(!bad[frame(a, p)] || marking[a] || (area[a] & POISONED)))
 
-#define SPLIT_OK(a) (!pins_whole[a] && !pool[table_of(area[a])] && PAGE_OK(a, 0) && PAGE_OK(a, 1))
+#define SPLIT_OK(a) (!pins_whole[a] && !pool[table_of(area[a])] && !hand[table_of(area[a])] && \
+	PAGE_OK(a, 0) && PAGE_OK(a, 1))
 
 #define AREA_OK(a) ((area[a] & SPLIT) -> SPLIT_OK(a) : WHOLE_OK(a))
 
-/* No pin is lost or left, wherever the table is; in the pool it is zero but for pins astray. */
+/* No pin is lost or left, wherever the table is; out of use it is zero but for pins astray. */
 #define WORD_OK(t, p) ((word[at(t, p)] & PINS) == pins_astray[at(t, p)] + \
 	(names(0, t) -> pins_small[frame(0, p)] : 0) + (names(1, t) -> pins_small[frame(1, p)] : 0))
 
 #define TABLE_OK(t) (WORD_OK(t, 0) && WORD_OK(t, 1) && !(names(0, t) && names(1, t)) && \
-	(!pool[t] || (word[at(t, 0)] == SPLIT && !(word[at(t, 1)] & ~PINS))))
+	(!pool[t] || (!hand[t] && word[at(t, 0)] == SPLIT && !(word[at(t, 1)] & ~PINS))) && \
+	(!hand[t] || (!(word[at(t, 0)] & ~PINS) && !(word[at(t, 1)] & ~PINS))))
 
 #if TABLES == 1
 #define CHECK assert(AREA_OK(0)); assert(AREA_OK(1)); assert(TABLE_OK(0))
@@ -136,11 +139,28 @@ end:		   if
 #define drop_pin(where, count) step; \
 	assert(where & PINS); assert(count); where = where - PIN; count--
 
-/* --- The pool: a table waits there with a mark in its first word that keeps pins out --- */
+/*
+ * --- The pool: a table waits there with a mark in its first word that keeps pins out, or at hand
+ * for one CPU without it. Poisoning, which may interrupt that CPU, leaves it alone. ---
+ */
 
 #define NONE 2
 
-inline table_get(t)
+#define FOR_SPLIT  false
+#define FOR_POISON true
+
+inline table_get(t, use)
+{
+	if
+	:: !use && hand[0] == me + 1 -> hand[0] = 0; t = 0
+#if TABLES == 2
+	:: !use && hand[1] == me + 1 -> hand[1] = 0; t = 1
+#endif
+	:: else -> table_pop(t)
+	fi
+}
+
+inline table_pop(t)
 {
 	step;
 	if
@@ -156,14 +176,32 @@ inline table_get(t)
 	fi
 }
 
-inline table_put(t)
+/* It keeps the table or not, as it likes. */
+inline table_put(t, use)
+{
+	if
+	:: !use -> hand[t] = me + 1
+	:: table_push(t)
+	fi;
+	t = NONE
+}
+
+inline table_push(t)
 {
 	step;
 #ifndef BREAK_PUT
 	word[at(t, 0)] == 0; /* A pin that went astray is about to leave. */
 #endif
 	word[at(t, 0)] = SPLIT;
-	step; pool[t] = true;
+	step; pool[t] = true
+}
+
+/* When tables run out elsewhere, or nothing is to be done. */
+inline table_flush()
+{
+	t = (hand[0] == me + 1 -> 0 : 1);
+	hand[t] = 0;
+	table_push(t);
 	t = NONE
 }
 
@@ -260,7 +298,7 @@ inline unpin()
 		step; found = (area[a] & POISONED) != 0; pins_whole[a]--; area[a] = area[a] - PIN;
 		got = 0;
 		if
-		:: found -> split_area(); error = 0
+		:: found -> split_area(FOR_POISON); error = 0
 		:: else
 		fi
 	:: got == SMALL -> drop_pin(my_word, pins_small[frame(a, p)])
@@ -303,19 +341,19 @@ inline change_use(use)
 #define NOMEM 1
 #define BUSY  2
 
-inline split_area()
+inline split_area(use)
 {
 	load(area[a], seen);
 	do
 	:: (seen & SPLIT) || (seen & PINS) ->
 		error = ((seen & SPLIT) -> 0 : BUSY);
 		if
-		:: t != NONE -> table_put(t)
+		:: t != NONE -> table_put(t, use)
 		:: else
 		fi;
 		break
 	:: !(seen & SPLIT) && !(seen & PINS) && t == NONE ->
-		table_get(t);
+		table_get(t, use);
 		if
 		:: t == NONE -> error = NOMEM; break
 		:: else
@@ -413,7 +451,7 @@ inline leave_or_stay()
 	:: else
 	fi;
 	if
-	:: found -> clear(0); clear(1); table_put(t)
+	:: found -> clear(0); clear(1); table_put(t, FOR_SPLIT)
 	:: else -> step; area[a] = area[a] & ~COLLAPSING
 	fi
 }
@@ -488,7 +526,7 @@ inline poison()
 	   :: else
 	   fi;
 	   load(area[a], whole);
-	   split_area();
+	   split_area(FOR_POISON);
 	   if
 	   :: error == NOMEM -> break
 	   :: error == BUSY && !(whole & SPLIT) && (whole & POISONED) -> now_bad(); break
@@ -680,8 +718,12 @@ end:		do
 			:: else
 			fi
 		   :: can & ALLOCATING -> choose_page(); pin(true); allocate_or_release()
-		   :: can & RESIZING -> split_area(); error = 0
+		   :: can & RESIZING -> split_area(FOR_SPLIT); error = 0
 		   :: can & RESIZING -> collapse()
+		   :: hand[0] == me + 1 -> table_flush()
+#if TABLES == 2
+		   :: hand[1] == me + 1 -> table_flush()
+#endif
 		   :: can & POISONING -> a = 0; choose_page(); poison()
 		   :: can & HEALING -> a = 0; choose_page(); unpoison()
 		   fi;
