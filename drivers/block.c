@@ -42,61 +42,53 @@ int block_device_init(struct block_device *device)
 		device->queues = &device->only;
 		device->nr_queues = 1;
 	}
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		device->of_cpu[cpu] = device->queues[cpu % device->nr_queues];
 	return 0;
 }
 
 /* --- What may be asked for. --- */
 
-static int check_piece(const struct block_device *device, const struct bio_piece *piece)
+/* `size` is a power of two. */
+static bool is_multiple(uint64_t value, size_t size)
 {
-	size_t end;
-
-	if (!piece->page || piece->length == 0)
-		return -EINVAL;
-	if (__builtin_add_overflow(piece->offset, piece->length, &end) ||
-	    end > page_size(piece->page))
-		return -EINVAL;
-	if (piece->length % device->block_size != 0 || piece->offset % device->dma_alignment != 0)
-		return -EINVAL;
-	return 0;
+	return (value & (size - 1)) == 0;
 }
 
-static int check_data(const struct block_device *device, const struct bio *bio)
-{
-	uint64_t bytes = 0;
-	uint64_t sectors;
-
-	if (!bio->pieces || bio->nr_pieces == 0)
-		return -EINVAL;
-	for (size_t i = 0; i < bio->nr_pieces; i++) {
-		int error = check_piece(device, &bio->pieces[i]);
-
-		if (error)
-			return error;
-		if (__builtin_add_overflow(bytes, bio->pieces[i].length, &bytes))
-			return -EINVAL;
-	}
-	if (bio->sector % (device->block_size / SECTOR_SIZE) != 0)
-		return -EINVAL;
-	sectors = bytes / SECTOR_SIZE;
-	if (bio->sector > device->sectors || sectors > device->sectors - bio->sector)
-		return -ERANGE;
-	return 0;
-}
-
-static int check(const struct block_device *device, const struct bio *bio)
+static int check_operation(const struct block_device *device, const struct bio *bio)
 {
 	switch (bio->operation) {
 	case BLOCK_READ:
-		return bio->flags ? -EINVAL : check_data(device, bio);
+		return bio->flags ? -EINVAL : 0;
 	case BLOCK_WRITE:
 		if (bio->flags & ~(unsigned)BLOCK_FUA)
 			return -EINVAL;
-		return device->read_only ? -EROFS : check_data(device, bio);
+		return device->read_only ? -EROFS : 0;
 	case BLOCK_FLUSH:
 		return bio->flags || bio->nr_pieces || bio->sector ? -EINVAL : 0;
 	}
 	return -EINVAL;
+}
+
+static bool is_good_piece(const struct block_device *device, const struct bio_piece *piece)
+{
+	size_t size = page_size(piece->page);
+
+	return piece->page && piece->length != 0 && piece->length <= size &&
+	       piece->offset <= size - piece->length &&
+	       is_multiple(piece->length, device->block_size) &&
+	       is_multiple(piece->offset, device->dma_alignment);
+}
+
+static int check_sectors(const struct block_device *device, const struct bio *bio, uint64_t bytes)
+{
+	uint64_t sectors = bytes / SECTOR_SIZE;
+
+	if (!is_multiple(bio->sector * SECTOR_SIZE, device->block_size))
+		return -EINVAL;
+	if (bio->sector > device->sectors || sectors > device->sectors - bio->sector)
+		return -ERANGE;
+	return 0;
 }
 
 /* --- Pins. --- */
@@ -108,19 +100,19 @@ static bool may_be_written(pfn_t frame)
 	return region->kind != MEMORY_PERSISTENT || region->writable;
 }
 
-static int hold_page(const struct bio *bio, struct page *page)
+static inline int hold_page(const struct bio *bio, struct page *page)
 {
 	pfn_t start = page_to_pfn(page);
 	struct page *pinned = page_pin(start);
 	int error = 0;
 
-	if (!pinned)
+	if (unlikely(!pinned))
 		return -EIO;
-	if (pinned != page)
+	if (unlikely(pinned != page))
 		error = -ESTALE;
-	else if (bio->operation == BLOCK_READ && !may_be_written(start))
+	else if (bio->operation == BLOCK_READ && unlikely(!may_be_written(start)))
 		error = -EACCES;
-	if (error)
+	if (unlikely(error))
 		page_unpin(pinned);
 	return error;
 }
@@ -131,17 +123,29 @@ static void unpin_pages(const struct bio *bio, size_t nr)
 		page_unpin(bio->pieces[i].page);
 }
 
-static int hold_pages(const struct bio *bio)
+/* Checks the list of a read or a write, and pins its pages if all is well. */
+static inline int hold_pages(const struct block_device *device, const struct bio *bio)
 {
-	for (size_t i = 0; i < bio->nr_pieces; i++) {
-		int error = hold_page(bio, bio->pieces[i].page);
+	uint64_t bytes = 0;
+	size_t nr = 0;
+	int error = 0;
 
-		if (error) {
-			unpin_pages(bio, i);
-			return error;
-		}
+	if (unlikely(bio->nr_pieces == 0 || !bio->pieces))
+		return -EINVAL;
+	for (; nr < bio->nr_pieces; nr++) {
+		const struct bio_piece *piece = &bio->pieces[nr];
+
+		error = likely(is_good_piece(device, piece)) ? hold_page(bio, piece->page)
+							     : -EINVAL;
+		if (unlikely(error))
+			break;
+		bytes += piece->length; /* a page each: it takes 2^43 of them to wrap */
 	}
-	return 0;
+	if (likely(!error))
+		error = check_sectors(device, bio, bytes);
+	if (unlikely(error))
+		unpin_pages(bio, nr);
+	return error;
 }
 
 /* --- Requests. --- */
@@ -182,13 +186,19 @@ static inline size_t append(const struct block_device *device, struct block_requ
 	return length;
 }
 
-static bool has_more(const struct bio *bio)
+static inline bool has_more(const struct bio *bio)
 {
 	return bio->next_piece < bio->nr_pieces || bio->flush_due;
 }
 
+/* The flags that the device itself takes; a flush does for others. */
+static inline unsigned known_flags(const struct block_device *device)
+{
+	return device->fua ? BLOCK_FUA : 0;
+}
+
 /* Fills the bio's request with as much of the rest as the device takes at once. */
-static inline void next_request(const struct block_device *device, struct bio *bio)
+static void next_request(const struct block_device *device, struct bio *bio)
 {
 	struct block_request *request = &bio->request;
 
@@ -217,6 +227,32 @@ static inline void next_request(const struct block_device *device, struct bio *b
 	}
 }
 
+/* The usual bio is one piece that fits into one segment. */
+static inline void first_request(const struct block_device *device, struct bio *bio)
+{
+	struct block_request *request = &bio->request;
+	const struct bio_piece *piece = bio->pieces;
+
+	request->device = (struct block_device *)device;
+	request->operation = bio->operation;
+	request->flags = bio->flags & known_flags(device);
+	request->sector = bio->sector;
+	request->bytes = 0;
+	bio->flush_due = bio->flags & ~known_flags(device);
+	bio->next_offset = 0;
+	if (likely(bio->nr_pieces == 1 && piece->length <= device->max_segment_bytes)) {
+		request->bytes = piece->length;
+		request->segments[0] = (struct segment){
+			phys_add(pfn_to_phys(page_to_pfn(piece->page)), piece->offset),
+			piece->length};
+		request->nr_segments = 1;
+		bio->next_piece = 1;
+	} else {
+		bio->next_piece = 0;
+		next_request(device, bio);
+	}
+}
+
 /* The request again, or for the first time, if the queue had no room for it. */
 static inline int submit_request(struct bio *bio)
 {
@@ -229,7 +265,7 @@ static inline int submit_request(struct bio *bio)
 }
 
 /* Submits what is left, as far as the device answers at once. */
-static inline int go_on(struct bio *bio)
+static __attribute__((noinline)) int go_on(struct bio *bio)
 {
 	int status;
 
@@ -241,14 +277,15 @@ static inline int go_on(struct bio *bio)
 }
 
 /* The end of a bio, but for its done(). */
-static void finish(struct bio *bio, int status)
+static inline void finish(struct bio *bio, int status)
 {
 	_Atomic(struct bio *) *last = &finished[bio->cpu].last;
 
 	if (bio->operation == BLOCK_READ)
 		for (size_t i = 0; i < bio->nr_pieces; i++)
-			page_mark_dirty(bio->pieces[i].page);
-	unpin_pages(bio, bio->nr_pieces);
+			page_unpin_dirty(bio->pieces[i].page);
+	else
+		unpin_pages(bio, bio->nr_pieces);
 	bio->result = status;
 	bio->next = atomic_load(last);
 	while (!atomic_compare_exchange_weak(last, &bio->next, bio))
@@ -263,14 +300,14 @@ static bool is_queued(const struct block_device *device)
 	return device->ops->poll != NULL;
 }
 
-static void enter(struct block_queue *queue)
+static inline void enter(struct block_queue *queue)
 {
 	while (atomic_exchange(&queue->busy, true))
 		while (atomic_load(&queue->busy))
 			__builtin_ia32_pause();
 }
 
-static void leave(struct block_queue *queue)
+static inline void leave(struct block_queue *queue)
 {
 	atomic_store_explicit(&queue->busy, false, memory_order_release);
 }
@@ -288,18 +325,18 @@ static void wait_for_room(struct bio *bio)
 }
 
 /* What a request came to that was not the bio's first. */
-static void take_status(struct bio *bio, int status)
+static inline void take_status(struct bio *bio, int status)
 {
-	if (!status && has_more(bio))
+	if (!status && unlikely(has_more(bio)))
 		status = go_on(bio);
-	if (status == -EAGAIN)
+	if (unlikely(status == -EAGAIN))
 		wait_for_room(bio);
-	else if (status != -EINPROGRESS)
+	else if (likely(status != -EINPROGRESS))
 		finish(bio, status);
 }
 
 /* Lets those go on that the device had no room for, in their order. */
-static void resume(struct block_queue *queue)
+static __attribute__((noinline)) void resume(struct block_queue *queue)
 {
 	while (queue->waiting) {
 		struct bio *bio = queue->waiting;
@@ -326,7 +363,8 @@ void block_complete(struct block_request *request, int status)
 }
 
 /* Stops a device that `queue` had trouble with, and starts it again; once, whoever else tries. */
-static void recover(struct block_device *device, struct block_queue *queue, int why)
+static __attribute__((noinline)) void recover(struct block_device *device,
+					      struct block_queue *queue, int why)
 {
 	for (unsigned i = 0; i < device->nr_queues; i++)
 		enter(device->queues[i]);
@@ -355,7 +393,7 @@ static int trouble(const struct block_device *device, struct block_queue *queue,
 	return now - queue->stalled_since > device->timeout_ms * (uint64_t)1000000 ? -ETIMEDOUT : 0;
 }
 
-static void poll_queue(struct block_device *device, struct block_queue *queue)
+static inline void poll_queue(struct block_device *device, struct block_queue *queue)
 {
 	int error = 0;
 	int nr;
@@ -364,7 +402,8 @@ static void poll_queue(struct block_device *device, struct block_queue *queue)
 	nr = device->ops->poll(device, queue);
 	if (nr > 0) {
 		queue->stalled_since = 0;
-		resume(queue);
+		if (unlikely(queue->waiting))
+			resume(queue);
 	} else {
 		error = trouble(device, queue, nr);
 	}
@@ -380,9 +419,11 @@ static int begin(struct block_device *device, struct bio *bio)
 {
 	int status = -EAGAIN;
 
-	next_request(device, bio);
-	if (!bio->queue->waiting)
+	first_request(device, bio);
+	if (likely(!bio->queue->waiting))
 		status = submit_request(bio);
+	if (likely(status == -EINPROGRESS))
+		return 0;
 	if (status == -EAGAIN)
 		return status;
 	take_status(bio, status);
@@ -392,23 +433,15 @@ static int begin(struct block_device *device, struct bio *bio)
 int block_submit(struct block_device *device, struct bio *bio)
 {
 	unsigned cpu = host_cpu();
-	int status = check(device, bio);
+	int status = check_operation(device, bio);
 
-	if (!status)
-		status = hold_pages(bio);
-	if (status)
+	if (likely(!status) && bio->operation != BLOCK_FLUSH)
+		status = hold_pages(device, bio);
+	if (unlikely(status))
 		return status;
 	bio->status = -EINPROGRESS;
-	bio->queue = device->queues[cpu % device->nr_queues];
+	bio->queue = device->of_cpu[cpu];
 	bio->cpu = cpu;
-	bio->next_piece = 0;
-	bio->next_offset = 0;
-	bio->flush_due = (bio->flags & BLOCK_FUA) && !device->fua;
-	bio->request.device = device;
-	bio->request.operation = bio->operation;
-	bio->request.flags = device->fua ? bio->flags : 0;
-	bio->request.sector = bio->sector;
-	bio->request.bytes = 0;
 	if (is_queued(device))
 		enter(bio->queue);
 	status = begin(device, bio);
@@ -442,7 +475,7 @@ size_t block_poll(struct block_device *device)
 	size_t nr = 0;
 
 	if (is_queued(device))
-		poll_queue(device, device->queues[host_cpu() % device->nr_queues]);
+		poll_queue(device, device->of_cpu[host_cpu()]);
 	bio = take_finished();
 	while (bio) {
 		struct bio *next = bio->next; /* done() may submit the bio again */

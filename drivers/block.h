@@ -38,6 +38,7 @@
 #include <stdatomic.h>
 
 #include "mm/compiler.h"
+#include "mm/host.h"
 #include "mm/page.h"
 #include "mm/segment.h"
 #include "mm/types.h"
@@ -132,6 +133,7 @@ struct block_device {
 
 	/* The block layer's own. */
 	struct block_queue *only;
+	struct block_queue *of_cpu[HOST_CPUS_MAX];
 	struct block_queue queue;
 };
 

@@ -209,15 +209,29 @@ _Atomic word_t *page_held_word(const struct page *page, const char *what)
 	return held_word(page, what);
 }
 
-void page_unpin(struct page *page)
+static inline void unpin(_Atomic word_t *word, struct page *page)
 {
-	word_t old = atomic_fetch_sub(held_word(page, "page_unpin"), WORD_ONE_PIN);
+	word_t old = atomic_fetch_sub(word, WORD_ONE_PIN);
 
 	if (unlikely(word_pins(old) == 0))
 		host_panic("page_unpin: the page at %#llx is not pinned",
 			   (unsigned long long)pfn_to_phys(page_to_pfn(page)).addr);
 	if (unlikely((old & WORD_POISONED) && page_size(page) == AREA_SIZE))
 		poison_settle(page_to_pfn(page));
+}
+
+void page_unpin(struct page *page)
+{
+	unpin(held_word(page, "page_unpin"), page);
+}
+
+void page_unpin_dirty(struct page *page)
+{
+	_Atomic word_t *word = held_word(page, "page_unpin_dirty");
+
+	if (!(atomic_load(word) & WORD_DIRTY))
+		atomic_fetch_or(word, WORD_DIRTY);
+	unpin(word, page);
 }
 
 bool page_trylock(struct page *page)

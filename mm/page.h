@@ -94,6 +94,9 @@ int page_look(pfn_t, struct page_info *) must_check;
 struct page *page_pin(pfn_t) must_check;
 void page_unpin(struct page *);
 
+/* The same, of a page that was written meanwhile: page_mark_dirty() as well. */
+void page_unpin_dirty(struct page *);
+
 /*
  * A hint that the frame will be pinned soon: its descriptor comes into the cache meanwhile. For
  * whoever pins many that lie apart. Any frame will do.

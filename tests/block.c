@@ -65,6 +65,7 @@ TEST(block, requests_keep_to_max_bytes)
 	struct bio bio = make_bio(BLOCK_WRITE, &piece, 1);
 
 	device->max_bytes = 4096;
+	require(block_device_init(device) == 0);
 	bio.sector = 100;
 	require(block_execute(device, &bio) == 0);
 	require(slow.nr_seen == 3);
@@ -108,6 +109,7 @@ TEST(block, narrow_device_keeps_what_is_written)
 	disk_scratch_take(&scratch);
 	device->max_segments = 3;
 	device->max_bytes = 5 * 4096;
+	require(block_device_init(device) == 0);
 	disk_exercise(device, &scratch, DEVICE_NUMBER, 50);
 	device->block_size = 4096;
 	disk_exercise(device, &scratch, DEVICE_NUMBER, 50);
@@ -127,6 +129,7 @@ TEST(block, flush_and_fua_reach_the_device)
 	expect_eq(slow.seen[0].operation, BLOCK_FLUSH);
 	expect_eq(slow.seen[0].nr_segments, 0);
 	device->max_bytes = 4096;
+	require(block_device_init(device) == 0);
 	write.flags = BLOCK_FUA;
 	require(block_execute(device, &write) == 0);
 	require(slow.nr_seen == 3);
@@ -219,6 +222,7 @@ TEST(block, error_ends_the_bio)
 	struct bio bio = make_bio(BLOCK_WRITE, &piece, 1);
 
 	device->max_bytes = 1024;
+	require(block_device_init(device) == 0);
 	slow.fail_at = 2;
 	expect_eq(block_execute(device, &bio), -EIO);
 	expect_eq(slow.nr_seen, 2);
@@ -314,6 +318,7 @@ TEST(block, bios_in_flight_keep_apart)
 	struct bio bios[SLOW_QUEUE_DEPTH];
 
 	device->max_bytes = 1024;
+	require(block_device_init(device) == 0);
 	for (size_t i = 0; i < SLOW_QUEUE_DEPTH; i++) {
 		for (size_t k = 0; k < 8; k++)
 			stamp_write(test_virt(area, i * 4096 + k * 512),

@@ -42,6 +42,7 @@ TEST(block_queue, segments_keep_to_their_length)
 	struct bio bio = make_bio(BLOCK_WRITE, pieces, ARRAY_SIZE(pieces));
 
 	device->max_segment_bytes = 2048;
+	require(block_device_init(device) == 0);
 	require(block_execute(device, &bio) == 0);
 	require(slow.nr_seen == 1);
 	require(slow.seen[0].nr_segments == 3);
@@ -62,6 +63,7 @@ TEST(block_queue, durable_write_is_followed_by_a_flush)
 
 	device->fua = false;
 	device->max_bytes = 1024;
+	require(block_device_init(device) == 0);
 	bio.flags = BLOCK_FUA;
 	bio.sector = 8;
 	require(block_execute(device, &bio) == 0);
@@ -100,6 +102,7 @@ TEST(block_queue, bio_under_way_waits_for_room)
 	struct bio bios[3];
 
 	device->max_bytes = 512;
+	require(block_device_init(device) == 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bios); i++)
 		bios[i] = make_bio(BLOCK_WRITE, &piece, 1);
 	require(block_submit(device, &bios[0]) == 0);
@@ -154,6 +157,7 @@ TEST(block_queue, slow_device_is_not_stuck)
 
 	device->timeout_ms = 40;
 	device->max_bytes = 512;
+	require(block_device_init(device) == 0);
 	require(block_submit(device, &bio) == 0);
 	while (bio.status == -EINPROGRESS) {
 		uint64_t next = start + slow.nr_seen * 10000000;

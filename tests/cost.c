@@ -18,6 +18,8 @@
 #include "tests/harness/memory.h"
 #include "tests/test.h"
 
+#include <errno.h>
+
 enum {
 	CALLS = 64,
 	BATCH = 512,
@@ -226,6 +228,37 @@ TEST(cost, core)
 
 /* --- The block layer. --- */
 
+/* A device that does nothing, and is done when it is asked: what is left is the block layer. */
+static struct block_request *request;
+
+static int idle_submit(struct block_device *device, struct block_queue *queue,
+		       struct block_request *submitted)
+{
+	(void)device;
+	(void)queue;
+	request = submitted;
+	return -EINPROGRESS;
+}
+
+static int idle_poll(struct block_device *device, struct block_queue *queue)
+{
+	(void)device;
+	(void)queue;
+	block_complete(request, 0);
+	return 1;
+}
+
+static const struct block_ops idle_ops = {.submit = idle_submit, .poll = idle_poll};
+static struct block_device idle = {
+	.name = "idle",
+	.ops = &idle_ops,
+	.sectors = AREA_SIZE / SECTOR_SIZE,
+	.block_size = SECTOR_SIZE,
+	.dma_alignment = 1,
+	.max_segments = 1,
+	.max_bytes = AREA_SIZE,
+};
+
 static struct ramdisk disk;
 static struct bio_piece piece;
 static struct bio bio;
@@ -233,6 +266,11 @@ static struct bio bio;
 static void execute(void)
 {
 	error |= block_execute(&disk.device, &bio);
+}
+
+static void execute_idle(void)
+{
+	error |= block_execute(&idle, &bio);
 }
 
 static void prepare(enum block_operation operation, size_t length)
@@ -261,6 +299,8 @@ static const struct figure block[] = {
 	{.name = "read4k", .operation = execute, .prepare = prepare_read4k},
 	{.name = "write4k", .operation = execute, .prepare = prepare_write4k},
 	{.name = "read2m", .operation = execute, .prepare = prepare_read2m},
+	{.name = "idle_read4k", .operation = execute_idle, .prepare = prepare_read4k},
+	{.name = "idle_write4k", .operation = execute_idle, .prepare = prepare_write4k},
 };
 
 static void destroy_disk(void *unused)
@@ -273,6 +313,7 @@ static void destroy_disk(void *unused)
 TEST(cost, block)
 {
 	need_counted_instructions();
+	require(block_device_init(&idle) == 0);
 	require(ramdisk_create(&disk, "ram0", NODE_ANY, AREA_SIZE) == 0);
 	test_cleanup(destroy_disk, NULL);
 	page = pfn_to_page(test_take(MEMORY_DRAM, AREA_SIZE));
