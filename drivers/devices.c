@@ -5,6 +5,7 @@
 #include "drivers/edu.h"
 #include "drivers/nvme.h"
 #include "drivers/pci_devices.h"
+#include "drivers/virtio_blk.h"
 #include "kernel/console.h"
 #include "mm/compiler.h"
 #include "mm/host.h"
@@ -12,6 +13,7 @@
 static const struct pci_driver *const drivers[] = {
 	&edu_driver,
 	&nvme_driver,
+	&virtio_blk_driver,
 };
 
 static const struct pci_driver *driver_of(const struct pci_function *function)

@@ -14,7 +14,6 @@ enum {
 	VIRTIO_VENDOR = 0x1af4,
 	VIRTIO_BLK_DEVICE = 0x1042,
 	VIRTIO_BLK_TRANSITIONAL = 0x1001,
-	VIRTIO_PCI_CAPABILITY = 0x09, /* vendor-specific */
 };
 
 enum virtio_pci_type {
@@ -25,7 +24,7 @@ enum virtio_pci_type {
 	VIRTIO_PCI_ACCESS = 5,
 };
 
-/* 4.1.4, a capability in configuration space: `length` bytes at `offset` of a BAR. */
+/* 4.1.4, a vendor-specific capability: `length` bytes at `offset` of a BAR. */
 struct virtio_pci_capability {
 	uint8_t id;
 	uint8_t next;
@@ -85,8 +84,6 @@ _Static_assert(offsetof(struct virtio_common, queue_descriptors) == 32, "common"
 _Static_assert(offsetof(struct virtio_common, queue_driver) == 40, "common");
 _Static_assert(offsetof(struct virtio_common, queue_device) == 48, "common");
 _Static_assert(sizeof(struct virtio_common) == 56, "common");
-
-enum { VIRTIO_NO_VECTOR = 0xffff };
 
 /* 2.1 */
 enum virtio_status {

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/virtio_disk.h"
+
+#include "kernel/mmio.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Of a request: far from what takes as long as a timeout. */
+enum { MAX_BYTES = 16 << 20 };
+
+/* --- Requests. --- */
+
+static int virtio_disk_submit(struct block_device *device, struct block_queue *block,
+			      struct block_request *request)
+{
+	static const uint8_t types[] = {
+		[BLOCK_READ] = VIRTIO_BLK_IN,
+		[BLOCK_WRITE] = VIRTIO_BLK_OUT,
+		[BLOCK_FLUSH] = VIRTIO_BLK_TYPE_FLUSH,
+	};
+	const struct virtio_disk *disk = (struct virtio_disk *)device;
+	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
+	struct virtio_slot *slot;
+	int number;
+
+	if (unlikely(disk->given_up))
+		return -ENODEV;
+	if (request->operation == BLOCK_FLUSH && !disk->description.caches_writes)
+		return 0;
+	number = virtio_ring_claim(&queue->ring);
+	if (unlikely(number < 0))
+		return -EAGAIN;
+	slot = &queue->ring.slots[number];
+	slot->header.type = types[request->operation];
+	slot->header.sector = request->sector;
+	slot->status = VIRTIO_BLK_NO_STATUS;
+	queue->requests[number] = request;
+	virtio_ring_put(&queue->ring, (unsigned)number, request->segments, request->nr_segments,
+			request->operation == BLOCK_READ);
+	mmio_write16(queue->notify, queue->index);
+	return -EINPROGRESS;
+}
+
+/* Read once: a device that makes no sense may change it meanwhile. */
+static uint8_t status_of(const struct virtio_slot *slot)
+{
+	return __atomic_load_n(&slot->status, __ATOMIC_RELAXED);
+}
+
+/* What became of a request; -EPROTO: no device that makes sense says so. */
+static int result_of(const struct block_request *request, uint8_t status, uint32_t written)
+{
+	size_t data = request->operation == BLOCK_READ ? request->bytes : 0;
+
+	if (likely(status == VIRTIO_BLK_OK && written == data + 1))
+		return 0;
+	if (written > data + 1)
+		return -EPROTO;
+	switch (status) {
+	case VIRTIO_BLK_OK: /* some devices count no status */
+		return written < data ? -EIO : 0;
+	case VIRTIO_BLK_IOERR:
+		return -EIO;
+	case VIRTIO_BLK_UNSUPPORTED:
+		return -EOPNOTSUPP;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int virtio_disk_poll(struct block_device *device, struct block_queue *block)
+{
+	const struct virtio_disk *disk = (struct virtio_disk *)device;
+	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
+	int nr = 0;
+
+	if (unlikely(disk->given_up))
+		return 0;
+	while (nr < queue->ring.nr_slots) {
+		uint32_t written;
+		int slot = virtio_ring_take(&queue->ring, &written);
+		struct block_request *request;
+		int result;
+
+		if (slot < 0)
+			return slot == -EAGAIN ? nr : slot;
+		request = queue->requests[slot];
+		result = result_of(request, status_of(&queue->ring.slots[slot]), written);
+		if (unlikely(result == -EPROTO))
+			return -EIO;
+		virtio_ring_release(&queue->ring, (unsigned)slot);
+		block_complete(request, result);
+		nr++;
+	}
+	return nr;
+}
+
+/* --- Start and stop. --- */
+
+static int fault(struct virtio_disk *disk, const char *what)
+{
+	disk->virtio.fault = what;
+	return -EINVAL;
+}
+
+static int start_queues(struct virtio_disk *disk)
+{
+	for (unsigned i = 0; i < disk->device.nr_queues; i++) {
+		struct virtio_disk_queue *queue = virtio_disk_queue(disk, i);
+		int error;
+
+		virtio_ring_start(&queue->ring);
+		error = virtio_pci_start_queue(&disk->virtio, queue->index, &queue->ring,
+					       &queue->notify);
+		if (error)
+			return error;
+	}
+	return virtio_pci_run(&disk->virtio);
+}
+
+static int restart(struct virtio_disk *disk)
+{
+	struct virtio_blk_description before = disk->description;
+	int error = virtio_blk_negotiate(&disk->virtio, &disk->description);
+
+	if (error)
+		return error;
+	if (!virtio_blk_is_same(&before, &disk->description))
+		return fault(disk, "it-is-another-device-after-a-reset");
+	return start_queues(disk);
+}
+
+/* The device touches no memory any more; what it had fails. */
+static void fail_requests(struct virtio_disk *disk, int why)
+{
+	for (unsigned i = 0; i < disk->device.nr_queues; i++) {
+		struct virtio_disk_queue *queue = virtio_disk_queue(disk, i);
+
+		for (unsigned slot = 0; slot < queue->ring.nr_slots; slot++) {
+			if (!virtio_ring_in_use(&queue->ring, slot))
+				continue;
+			virtio_ring_release(&queue->ring, slot);
+			block_complete(queue->requests[slot], why);
+		}
+	}
+}
+
+static void give_up(struct virtio_disk *disk)
+{
+	disk->given_up = true;
+	pci_disable(disk->virtio.function);
+}
+
+static void virtio_disk_recover(struct block_device *device, int why)
+{
+	struct virtio_disk *disk = (struct virtio_disk *)device;
+
+	if (virtio_pci_reset(&disk->virtio) != 0)
+		give_up(disk);
+	fail_requests(disk, disk->given_up ? -ENODEV : why);
+	if (!disk->given_up && restart(disk) != 0)
+		give_up(disk);
+}
+
+static const struct block_ops virtio_disk_ops = {
+	.submit = virtio_disk_submit,
+	.poll = virtio_disk_poll,
+	.recover = virtio_disk_recover,
+};
+
+/* --- Open and close. --- */
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static int add_queue(struct virtio_disk *disk, struct virtio_disk_queue *queue)
+{
+	const struct virtio_pci *virtio = &disk->virtio;
+	int error;
+
+	queue->index = (uint16_t)disk->device.nr_queues;
+	if (virtio_ring_plan(&queue->ring, virtio_pci_has(virtio, VIRTIO_RING_PACKED),
+			     virtio_pci_has(virtio, VIRTIO_INDIRECT_DESC),
+			     virtio_pci_queue_size(virtio, queue->index),
+			     disk->description.max_segments))
+		return fault(disk, "a-queue-of-a-size-that-cannot-be");
+	error = dma_alloc(&queue->memory, MEMORY_DRAM, virtio_ring_bytes(&queue->ring));
+	if (error)
+		return error;
+	virtio_ring_place(&queue->ring, queue->memory.start, queue->memory.virt);
+	disk->device.max_segments = smaller(disk->device.max_segments, queue->ring.max_segments);
+	disk->queues[disk->device.nr_queues++] = &queue->block;
+	return 0;
+}
+
+static int add_queues(struct virtio_disk *disk, struct virtio_disk_queue *queues, size_t nr)
+{
+	int error = 0;
+
+	nr = smaller(nr, disk->description.nr_queues);
+	for (size_t i = 0; i < nr && !error; i++)
+		error = add_queue(disk, &queues[i]);
+	return error;
+}
+
+static void take_limits(struct virtio_disk *disk)
+{
+	const struct virtio_blk_description *description = &disk->description;
+
+	disk->device = (struct block_device){
+		.name = disk->name,
+		.ops = &virtio_disk_ops,
+		.sectors = description->sectors,
+		.read_only = description->read_only,
+		.block_size = description->block_size,
+		.dma_alignment = 1,
+		.max_segments = BLOCK_SEGMENTS_MAX,
+		.max_bytes = MAX_BYTES,
+		.max_segment_bytes = description->max_segment_bytes,
+		.queues = disk->queues,
+	};
+}
+
+int virtio_disk_open(struct virtio_disk *disk, const struct pci_function *function,
+		     const char *name, const struct virtio_pci_access *access,
+		     struct virtio_disk_queue *queues, size_t nr)
+{
+	int error = virtio_pci_open(&disk->virtio, function, access);
+
+	if (error)
+		return error;
+	strncpy(disk->name, name, sizeof(disk->name) - 1);
+	disk->disk.device = &disk->device;
+	disk_text(disk->disk.model, "", 0);
+	pci_enable(function);
+	error = virtio_blk_negotiate(&disk->virtio, &disk->description);
+	if (error)
+		return error;
+	take_limits(disk);
+	error = add_queues(disk, queues, nr);
+	if (!error)
+		error = start_queues(disk);
+	if (!error && block_device_init(&disk->device))
+		error = fault(disk, "limits-that-make-no-sense");
+	return error;
+}
+
+/* 5.2.6.1: a text of 20 bytes. A device need not have one. */
+int virtio_disk_identify(struct virtio_disk *disk)
+{
+	struct virtio_disk_queue *queue = virtio_disk_queue(disk, 0);
+	int slot = virtio_ring_claim(&queue->ring);
+	struct virtio_slot *request = &queue->ring.slots[slot];
+	uint64_t start = host_nanoseconds();
+	struct dma_memory memory;
+	uint32_t written;
+	int error = dma_alloc(&memory, MEMORY_DRAM, VIRTIO_BLK_ID_BYTES);
+
+	if (error)
+		return error;
+	request->header.type = VIRTIO_BLK_GET_ID;
+	request->header.sector = 0;
+	request->status = VIRTIO_BLK_NO_STATUS;
+	virtio_ring_put(&queue->ring, (unsigned)slot,
+			&(struct segment){memory.start, VIRTIO_BLK_ID_BYTES}, 1, true);
+	mmio_write16(queue->notify, queue->index);
+	do {
+		error = virtio_ring_take(&queue->ring, &written);
+	} while (error == -EAGAIN && !virtio_pci_is_late(&disk->virtio, start));
+	if (error != slot) {
+		if (virtio_pci_reset(&disk->virtio) == 0)
+			dma_free(&memory);
+		return fault(disk, "its-first-request-is-not-answered");
+	}
+	virtio_ring_release(&queue->ring, (unsigned)slot);
+	disk_text(disk->disk.serial, memory.virt,
+		  request->status == VIRTIO_BLK_OK ? strnlen(memory.virt, VIRTIO_BLK_ID_BYTES) : 0);
+	dma_free(&memory);
+	return 0;
+}
+
+void virtio_disk_close(struct virtio_disk *disk)
+{
+	if (disk->given_up)
+		return;
+	disk->given_up = true;
+	if (disk->virtio.common)
+		(void)!virtio_pci_reset(&disk->virtio);
+	pci_disable(disk->virtio.function);
+}
