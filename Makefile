@@ -198,6 +198,12 @@ model: ## search every state of the model of split, collapse, pins and poison (m
 	$(SETUP)
 	@tests/proofs/model.py
 
+prove: ## prove the transitions of a page's word with Frama-C; installs nothing
+	@tests/proofs/prove.py
+
+prove-mutants: ## prove them with one mistake at a time: each must be found
+	@tests/proofs/prove.py --mutants
+
 # Changes when a source comes or goes: what was linked with one that is gone must be linked again.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
@@ -252,5 +258,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host bench fuzz run test check format setup clean distclean help
+.PHONY: kernel iso host bench fuzz model prove prove-mutants run test check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE

@@ -181,8 +181,8 @@ class Setup(Gate):
         self.write("bin/sudo", '#!/bin/sh\nexec "$@"\n', 0o755)
         self.write("missing", "")
 
-    def setup(self):
-        return self.run_tool("setup", path=f"{self.root}/bin:{os.environ['PATH']}")
+    def setup(self, *arguments):
+        return self.run_tool("setup", *arguments, path=f"{self.root}/bin:{os.environ['PATH']}")
 
     def test_nothing_is_called_when_all_is_there(self):
         result = self.setup()
@@ -195,6 +195,13 @@ class Setup(Gate):
         update, install = (self.root / "called").read_text().splitlines()
         self.assertIn("update", update)
         self.assertTrue(install.endswith(" xorriso ovmf"), install)
+
+    def test_the_provers_are_installed_only_when_asked_for(self):
+        self.write("missing", "frama-c-base\n")
+        self.assertEqual(self.setup().returncode, 0)
+        self.assertFalse((self.root / "called").exists())
+        self.assertEqual(self.setup("prove").returncode, 0)
+        self.assertIn(" frama-c-base", (self.root / "called").read_text())
 
     def test_a_failure_of_apt_is_ours(self):
         self.write("missing", "xorriso\n")
