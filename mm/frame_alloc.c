@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What each CPU keeps at hand, so that it meets no other on its usual way: of each kind of memory
- * the free frames of one row, and one free area. Their descriptors say allocated, so that nobody
- * else takes them, and only this CPU touches the cache. What it cannot serve from there comes from
- * the zones, and goes there.
+ * What each CPU keeps at hand, so that it meets no other on its usual way: free frames of some rows
+ * (mm/row_cache.h), and of each kind of memory one free area. Their descriptors say allocated, so
+ * that nobody else takes them, and only this CPU touches the cache. What it cannot serve from there
+ * comes from the zones, and goes there.
  *
- * A row or an area at hand keeps its size, which is the hysteresis: an area is split and collapsed
- * for every 64 frames taken and given back, not for every one.
+ * What is at hand keeps its size, which is the hysteresis: an area is split once for the rows taken
+ * of it, and collapsed when the last one of it is given back.
  *
  * When memory runs out, all CPUs are asked to give back what they keep; each does so at its next
  * call, and an idle CPU keeps nothing.
@@ -17,50 +17,45 @@
 
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/row_cache.h"
 #include "mm/zone.h"
 
-#define NO_AREA pfn(UINT64_MAX)
+/* A free area, whose word says allocated. */
+struct area_at_hand {
+	pfn_t start;
+	_Atomic word_t *word; /* NULL: none */
+	struct zone *zone;    /* where the last one came from */
+};
 
 struct cache {
-	struct row row;
-	struct zone *row_zone;
-	pfn_t area; /* NO_AREA: none */
-	struct zone *area_zone;
-	size_t hint;        /* where the zones were searched last */
-	unsigned give_back; /* the last wish that was fulfilled */
-} __attribute__((aligned(64)));
+	struct row_cache rows;
+	struct area_at_hand areas[MEMORY_KINDS];
+	size_t hints[MEMORY_KINDS]; /* where the zones were searched last */
+	unsigned give_back;         /* the last wish that was fulfilled */
+} __attribute__((aligned(256)));    /* a power of two: one shift finds it */
 
-static struct cache (*caches)[MEMORY_KINDS]; /* by CPU */
+static struct cache *caches; /* by CPU */
 static struct zone *zones;
 static size_t nr_zones;
 
 /* Counts how often memory ran out: each time is a wish that all give back what they keep. */
 static atomic_uint wishes;
 
-static struct zone *zone_of(pfn_t frame)
+static void give_area(struct area_at_hand *area)
 {
-	const struct region *region = pfn_to_region(frame);
-
-	return region ? &zones[region - page_map.regions] : NULL;
-}
-
-/* Not of the anchor, which is not handed out as long as there is a row. */
-static bool in_row(const struct row *row, pfn_t frame)
-{
-	return (frame.n ^ row->start.n) < PAGES_PER_ROW &&
-	       row->region >> frame.n % PAGES_PER_ROW & 1;
+	if (!area->word)
+		return;
+	area->word = NULL;
+	zone_disown_area(area->zone, area->start);
 }
 
 static void flush(struct cache *cache)
 {
-	pfn_t area = cache->area;
-
 	cache->give_back = atomic_load_explicit(&wishes, memory_order_relaxed);
-	if (cache->row.anchor)
-		zone_give_row(cache->row_zone, &cache->row);
-	cache->area = NO_AREA;
-	if (!pfn_eq(area, NO_AREA))
-		zone_disown_area(cache->area_zone, area);
+	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+		row_cache_flush(&cache->rows, (enum memory_kind)kind);
+		give_area(&cache->areas[kind]);
+	}
 }
 
 static bool is_wished(const struct cache *cache)
@@ -68,91 +63,24 @@ static bool is_wished(const struct cache *cache)
 	return cache->give_back != atomic_load_explicit(&wishes, memory_order_relaxed);
 }
 
-static bool suits(const struct zone *zone, uint32_t node)
-{
-	return node == NODE_ANY || (zone && zone->region->node == node);
-}
-
 /* --- Frames of 4 KiB --- */
 
-/* The usual case of take_from_row(): the first frame at hand will do. */
-static inline bool take_first(struct row *row, pfn_t *frame)
-{
-	uint64_t bits = row->frames;
-	unsigned i = (unsigned)__builtin_ctzll(bits | (uint64_t)1 << (PAGES_PER_ROW - 1));
-
-	if (unlikely(!bits) ||
-	    unlikely(atomic_load_explicit(&row->words[i], memory_order_relaxed) != WORD_ALLOCATED))
-		return false;
-	row->frames = bits & (bits - 1);
-	*frame = pfn_add(row->start, i);
-	return true;
-}
-
-/* A frame at hand that somebody pinned or poisoned meanwhile is passed over. */
-static bool take_from_row(struct row *row, pfn_t *frame)
-{
-	for (uint64_t bits = row->frames; bits; bits &= bits - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(bits);
-
-		if (unlikely(atomic_load_explicit(&row->words[i], memory_order_relaxed) !=
-			     WORD_ALLOCATED))
-			continue;
-		row->frames &= ~((uint64_t)1 << i);
-		*frame = pfn_add(row->start, i);
-		return true;
-	}
-	return false;
-}
-
-/*
- * Gives a frame back to the row at hand. -EINVAL: it is there already, or was not allocated.
- * -EBUSY: held. -EIO: poisoned, and so not to be kept at hand.
- */
-static int give_to_row(struct row *row, pfn_t frame)
-{
-	unsigned i = frame.n % PAGES_PER_ROW;
-	uint64_t bit = (uint64_t)1 << i;
-	word_t word = atomic_load_explicit(&row->words[i], memory_order_relaxed);
-
-	if (row->frames & bit)
-		return -EINVAL;
-	if (unlikely(word != WORD_ALLOCATED)) {
-		int error = page_reuse(&row->words[i]);
-
-		if (error)
-			return error;
-	}
-	row->frames |= bit;
-	return 0;
-}
-
-/* Takes something from one zone into the cache, or for the caller. */
+/* Takes something from one zone for the caller. */
 typedef bool (*from_zone_t)(struct cache *, struct zone *, pfn_t *found);
 
-/*
- * A row may be lost again to somebody who pins what is left of it in between; that is bad luck, not
- * a zone without memory.
- */
-static bool row_from_zone(struct cache *cache, struct zone *zone, pfn_t *frame)
+static bool frame_from_zone(struct cache *cache, struct zone *zone, pfn_t *frame)
 {
-	enum { TRIES = 16 };
-
-	cache->row_zone = zone;
-	for (int i = 0; i < TRIES && zone_take_row(zone, &cache->hint, &cache->row); i++)
-		if (take_from_row(&cache->row, frame) || zone_take_anchor(zone, &cache->row, frame))
-			return true;
-	return false;
+	return row_cache_take_from(&cache->rows, zone, &cache->hints[zone->region->kind], frame);
 }
 
 static bool area_from_zone(struct cache *cache, struct zone *zone, pfn_t *area)
 {
-	return zone_take_area(zone, &cache->hint, area);
+	return zone_take_area(zone, &cache->hints[zone->region->kind], area);
 }
 
 /*
  * Asks the zones of a kind, those of the node first; and once more after giving back what this CPU
- * keeps, which may be just what is missing.
+ * keeps of it, which may be just what is missing.
  */
 static int from_zones(struct cache *cache, enum memory_kind kind, uint32_t node, from_zone_t take,
 		      pfn_t *found)
@@ -168,7 +96,8 @@ static int from_zones(struct cache *cache, enum memory_kind kind, uint32_t node,
 					return 0;
 			}
 		}
-		flush(cache);
+		row_cache_flush(&cache->rows, kind);
+		give_area(&cache->areas[kind]);
 	}
 	atomic_fetch_add(&wishes, 1);
 	return -ENOMEM;
@@ -176,21 +105,21 @@ static int from_zones(struct cache *cache, enum memory_kind kind, uint32_t node,
 
 static int alloc_frame(struct cache *cache, enum memory_kind kind, uint32_t node, pfn_t *frame)
 {
-	if (cache->row.anchor) {
-		if (likely(suits(cache->row_zone, node)) &&
-		    (likely(take_from_row(&cache->row, frame)) ||
-		     zone_take_anchor(cache->row_zone, &cache->row, frame)))
-			return 0;
-		zone_give_row(cache->row_zone, &cache->row);
-	}
-	return from_zones(cache, kind, node, row_from_zone, frame);
+	if (row_cache_take_any(&cache->rows, kind, node, frame))
+		return 0;
+	return from_zones(cache, kind, node, frame_from_zone, frame);
 }
 
-/* A frame of a whole area is given back as a part of it. Others may change its size meanwhile. */
-static int free_frame(struct zone *zone, pfn_t frame)
+/*
+ * What is not to be kept at hand goes to its zone. A frame of a whole area is given back as a part
+ * of it; others may change its size meanwhile.
+ */
+static int free_frame(struct cache *cache, struct zone *zone, pfn_t frame)
 {
-	int error = zone_give(zone, frame, PAGE_SIZE);
+	int error = row_cache_keep(&cache->rows, zone, frame);
 
+	if (error == -EIO || error == -ESTALE)
+		error = zone_give(zone, frame, PAGE_SIZE);
 	while (error == -ESTALE) {
 		struct page_info info;
 
@@ -205,33 +134,52 @@ static int free_frame(struct zone *zone, pfn_t frame)
 
 /* --- Areas of 2 MiB --- */
 
-static bool take_area_at_hand(struct cache *cache, uint32_t node, pfn_t *area)
+/* An area at hand that somebody pinned, split or poisoned meanwhile is not handed out. */
+static inline bool take_area_at_hand(struct area_at_hand *at_hand, uint32_t node, pfn_t *area)
 {
-	if (pfn_eq(cache->area, NO_AREA) || !suits(cache->area_zone, node) ||
-	    !page_is_unused(cache->area))
+	_Atomic word_t *word = at_hand->word;
+
+	if (!word || (node != NODE_ANY && node != at_hand->zone->region->node) ||
+	    atomic_load_explicit(word, memory_order_relaxed) != WORD_ALLOCATED)
 		return false;
-	*area = cache->area;
-	cache->area = NO_AREA;
+	*area = at_hand->start;
+	at_hand->word = NULL;
 	return true;
 }
 
-static bool keep_area_at_hand(struct cache *cache, struct zone *zone, pfn_t area)
+/* The usual case of keep_area_at_hand(): of the same zone as the last one, clean and not held. */
+static inline bool keep_next_area(struct area_at_hand *at_hand, pfn_t area)
 {
-	if (!pfn_eq(cache->area, NO_AREA) || area.n % PAGES_PER_AREA || page_reuse_area(area))
+	const struct zone *zone = at_hand->zone;
+	_Atomic word_t *word;
+
+	if (at_hand->word || !zone || !region_holds(zone->region, area) || area.n % PAGES_PER_AREA)
 		return false;
-	cache->area = area;
-	cache->area_zone = zone;
+	word = area_word(area);
+	if (atomic_load_explicit(word, memory_order_relaxed) != WORD_ALLOCATED)
+		return false;
+	at_hand->start = area;
+	at_hand->word = word;
+	return true;
+}
+
+static bool keep_area_at_hand(struct area_at_hand *at_hand, struct zone *zone, pfn_t area)
+{
+	if (at_hand->word || page_reuse(area_word(area)))
+		return false;
+	*at_hand = (struct area_at_hand){area, area_word(area), zone};
 	return true;
 }
 
 static int free_area(struct cache *cache, struct zone *zone, pfn_t area)
 {
+	struct area_at_hand *at_hand = &cache->areas[zone->region->kind];
 	struct page_info info;
 	int error;
 
-	if (area.n % PAGES_PER_AREA || pfn_eq(area, cache->area))
+	if (area.n % PAGES_PER_AREA || (at_hand->word && pfn_eq(area, at_hand->start)))
 		return -EINVAL;
-	if (keep_area_at_hand(cache, zone, area))
+	if (keep_area_at_hand(at_hand, zone, area))
 		return 0;
 	do {
 		if (page_look(area, &info) || !info.allocated)
@@ -261,27 +209,26 @@ static __attribute__((noinline)) int alloc_slowly(struct cache *cache, enum memo
 
 static __attribute__((noinline)) int free_slowly(struct cache *cache, pfn_t start, size_t size)
 {
-	struct zone *zone = zone_of(start);
+	struct zone *zone = zone_of(zones, start);
 
-	for (int kind = 0; kind < MEMORY_KINDS; kind++)
-		if (is_wished(&cache[kind]))
-			flush(&cache[kind]);
+	if (is_wished(cache))
+		flush(cache);
 	if (!zone)
 		return -EINVAL;
 	if (size == PAGE_SIZE)
-		return free_frame(zone, start);
-	return size == AREA_SIZE ? free_area(&cache[zone->region->kind], zone, start) : -EINVAL;
+		return free_frame(cache, zone, start);
+	return size == AREA_SIZE ? free_area(cache, zone, start) : -EINVAL;
 }
 
 int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
 {
-	struct cache *cache = &caches[host_cpu()][kind];
+	struct cache *cache = &caches[host_cpu()];
 
 	if (likely(!is_wished(cache))) {
-		if (size == PAGE_SIZE && suits(cache->row_zone, node) &&
-		    take_first(&cache->row, start))
+		if (likely(size == PAGE_SIZE) &&
+		    likely(row_cache_take(&cache->rows, kind, node, start)))
 			return 0;
-		if (size == AREA_SIZE && take_area_at_hand(cache, node, start))
+		if (size == AREA_SIZE && take_area_at_hand(&cache->areas[kind], node, start))
 			return 0;
 	}
 	return alloc_slowly(cache, kind, node, size, start);
@@ -289,40 +236,25 @@ int frame_alloc(enum memory_kind kind, uint32_t node, size_t size, pfn_t *start)
 
 int frame_free(pfn_t start, size_t size)
 {
-	struct cache *cache = caches[host_cpu()];
+	struct cache *cache = &caches[host_cpu()];
 
-	for (int kind = 0; kind < MEMORY_KINDS; kind++) {
-		if (size == PAGE_SIZE && in_row(&cache[kind].row, start)) {
-			int error = give_to_row(&cache[kind].row, start);
-
-			if (error != -EIO)
-				return error;
-		}
-		if (size == AREA_SIZE && cache[kind].area_zone &&
-		    region_holds(cache[kind].area_zone->region, start) &&
-		    keep_area_at_hand(&cache[kind], cache[kind].area_zone, start))
+	if (likely(size == PAGE_SIZE) && likely(row_cache_give(&cache->rows, start)))
+		return 0;
+	for (int kind = 0; size == AREA_SIZE && kind < MEMORY_KINDS; kind++)
+		if (keep_next_area(&cache->areas[kind], start))
 			return 0;
-	}
 	return free_slowly(cache, start, size);
 }
 
 void frame_alloc_flush(void)
 {
-	for (int kind = 0; kind < MEMORY_KINDS; kind++)
-		flush(&caches[host_cpu()][kind]);
+	flush(&caches[host_cpu()]);
 	table_pool_flush();
 }
 
+/* --- How much --- */
+
 /* Frames that a CPU keeps at hand are free as far as everybody else is concerned. */
-static uint64_t frames_at_hand(const struct cache *cache)
-{
-	uint64_t frames = cache->row.anchor ? 1 : 0;
-
-	for (uint64_t bits = cache->row.frames; bits; bits &= bits - 1)
-		frames++;
-	return frames + (pfn_eq(cache->area, NO_AREA) ? 0 : PAGES_PER_AREA);
-}
-
 uint64_t frames_free(enum memory_kind kind)
 {
 	uint64_t frames = 0;
@@ -330,16 +262,44 @@ uint64_t frames_free(enum memory_kind kind)
 	for (size_t i = 0; i < nr_zones; i++)
 		if (zones[i].region->kind == kind)
 			frames += zone_free_frames(&zones[i]);
-	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
-		frames += frames_at_hand(&caches[cpu][kind]);
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++) {
+		frames += row_cache_count(&caches[cpu].rows, kind).frames;
+		frames += caches[cpu].areas[kind].word ? PAGES_PER_AREA : 0;
+	}
 	return frames;
 }
 
-/* The state is the caches, the zones, and the zones' bits, in this order. */
+uint64_t frame_alloc_pins(void)
+{
+	uint64_t pins = 0;
+
+	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
+		for (int kind = 0; kind < MEMORY_KINDS; kind++)
+			pins += row_cache_count(&caches[cpu].rows, (enum memory_kind)kind).rows;
+	return pins;
+}
+
+/* Rows that each CPU has room for: with 64 frames in each, no more than 1/32 of the memory. */
+static size_t row_slots(const struct region *regions, size_t nr)
+{
+	uint64_t rows = 0;
+	enum { ROWS_AT_HAND_OF = 32 };
+	size_t slots = ROW_SLOTS_MIN;
+
+	for (size_t i = 0; i < nr; i++)
+		rows += region_bytes(&regions[i]) / PAGE_SIZE / PAGES_PER_ROW;
+	while (slots < ROW_SLOTS_MAX && 2 * slots <= rows / ROWS_AT_HAND_OF)
+		slots *= 2;
+	return slots;
+}
+
+/* The state is the caches, the slots of their rows, the zones, and the zones' bits, in this order.
+ */
 size_t frame_alloc_size(const struct region *regions, size_t nr)
 {
-	size_t bytes = HOST_CPUS_MAX * sizeof(*caches) + nr * sizeof(struct zone);
+	size_t bytes = HOST_CPUS_MAX * sizeof(struct cache) + nr * sizeof(struct zone);
 
+	bytes += HOST_CPUS_MAX * row_slots(regions, nr) * sizeof(struct row);
 	for (size_t i = 0; i < nr; i++)
 		bytes += zone_size(&regions[i]);
 	return align_up(bytes, PAGE_SIZE);
@@ -362,10 +322,13 @@ static void *area_for_tables(void)
 
 void frame_alloc_init(void *state)
 {
+	size_t nr_slots = row_slots(page_map.regions, page_map.nr_regions);
+	struct row *slots;
 	char *bits;
 
 	caches = state;
-	zones = (struct zone *)&caches[HOST_CPUS_MAX];
+	slots = (struct row *)&caches[HOST_CPUS_MAX];
+	zones = (struct zone *)&slots[HOST_CPUS_MAX * nr_slots];
 	nr_zones = page_map.nr_regions;
 	bits = (char *)&zones[nr_zones];
 	for (size_t i = 0; i < nr_zones; i++) {
@@ -373,7 +336,6 @@ void frame_alloc_init(void *state)
 		bits += zone_size(&page_map.regions[i]);
 	}
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
-		for (int kind = 0; kind < MEMORY_KINDS; kind++)
-			caches[cpu][kind] = (struct cache){.row = ROW_EMPTY, .area = NO_AREA};
+		row_cache_init(&caches[cpu].rows, &slots[cpu * nr_slots], nr_slots, zones);
 	table_pool_set_source(area_for_tables);
 }

@@ -38,18 +38,22 @@ int frame_alloc(enum memory_kind, uint32_t node, size_t size, pfn_t *start) must
  * one area, if they have one owner, as 2 MiB.
  * -EBUSY: it is pinned or locked, and stays allocated. -EINVAL: not allocated, or another size.
  * -ENOMEM: part of a whole area, and no memory to split it.
+ * While a CPU has the frame at hand, only that CPU finds out that it is given back a second time.
  */
 int frame_free(pfn_t start, size_t size) must_check;
 
 /*
- * Gives back what this CPU keeps at hand: up to 64 frames and an area of each kind, which look
- * allocated though frames_free() counts them, and spare tables. For a CPU that becomes idle, and
- * before the map is compared with what it was.
+ * Gives back what this CPU keeps at hand: frames of 8 to 256 rows of 64, by the size of memory, and
+ * an area of each kind, which look allocated though frames_free() counts them, and spare tables.
+ * For a CPU that becomes idle, and before the map is compared with what it was.
  */
 void frame_alloc_flush(void);
 
 /* Frames of a kind that are neither allocated nor poisoned, exact when nobody changes that. */
 uint64_t frames_free(enum memory_kind);
+
+/* Pins by which all CPUs keep frames at hand, exact when nobody changes that. */
+uint64_t frame_alloc_pins(void);
 
 /* Bytes that the allocator keeps for itself. */
 size_t frame_alloc_bytes(void);

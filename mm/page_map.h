@@ -127,18 +127,23 @@ enum { PAGES_PER_ROW = 64 };
  */
 _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages) must_check;
 
+/*
+ * Keeps an allocated page, which the caller has pinned, as the anchor of a row; *words are the
+ * row's. By word_reuse(); on error the pin is still there.
+ */
+int page_reuse_row(struct page *anchor, _Atomic word_t **words) must_check;
+
 /* Hints where to look, soon out of date: which pages of a row are free or just held; 0 in a whole
  * area. Whether that is so of all pages of the frame's area, which is split. */
 uint64_t page_row_hint(pfn_t row);
 bool page_area_hint(pfn_t frame);
 
-/* By word_reuse(), for a page of a row; the same for a whole area. */
+/* By word_reuse(), for the word of a page of a row or of a whole area. */
 int page_reuse(_Atomic word_t *) must_check;
-int page_reuse_area(pfn_t) must_check;
 
-/* Whether an area at hand is as it was put there. */
-bool page_is_unused(pfn_t area);
-
-/* Makes a page of a row, or an area split or not, free again, held or not. */
-void page_disown_word(_Atomic word_t *);
+/*
+ * Makes pages of a row free again, held or not, and last its anchor, which loses the pin: the words
+ * may go elsewhere then. The same for an area, split or not.
+ */
+void page_disown_row(_Atomic word_t *words, uint64_t pages, size_t anchor);
 void page_disown(pfn_t area);

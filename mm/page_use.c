@@ -73,6 +73,26 @@ _Atomic word_t *page_allocate_row(struct page *anchor, uint64_t *pages)
 	return row;
 }
 
+/* word_reuse() by whoever has the only pin. */
+static int reuse_held(word_t word, word_t *next)
+{
+	int error = word_reuse(word - WORD_ONE_PIN, next);
+
+	if (!error)
+		*next += WORD_ONE_PIN;
+	return error;
+}
+
+int page_reuse_row(struct page *anchor, _Atomic word_t **words)
+{
+	_Atomic word_t *word = page_held_word(anchor, "page_reuse_row");
+
+	*words = word - page_to_pfn(anchor).n % PAGES_PER_ROW;
+	if (likely(atomic_load(word) == (WORD_ALLOCATED | WORD_ONE_PIN)))
+		return 0;
+	return change_past_strays(word, reuse_held);
+}
+
 uint64_t page_row_hint(pfn_t row)
 {
 	_Atomic word_t *area = area_word(row);
@@ -110,24 +130,21 @@ int page_reuse(_Atomic word_t *word)
 		       : change_past_strays(word, word_reuse);
 }
 
-int page_reuse_area(pfn_t area)
+/* word_disowned() by whoever has a pin, which is gone then. */
+static int disown_held(word_t word, word_t *next)
 {
-	_Atomic word_t *word = area_word(area);
-
-	return word ? page_reuse(word) : -EINVAL;
+	*next = word_disowned(word) - WORD_ONE_PIN;
+	return 0;
 }
 
-bool page_is_unused(pfn_t area)
-{
-	return atomic_load_explicit(area_word(area), memory_order_relaxed) == WORD_ALLOCATED;
-}
+/* What a page at hand may have that stays. */
+#define KEPT_WHEN_DISOWNED word_disowned(~(word_t)0)
 
-void page_disown_word(_Atomic word_t *word)
+void page_disown_row(_Atomic word_t *words, uint64_t pages, size_t anchor)
 {
-	word_t old = atomic_load(word);
-
-	while (!atomic_compare_exchange_weak(word, &old, word_disowned(old)))
-		;
+	for (; pages; pages &= pages - 1)
+		atomic_fetch_and(&words[__builtin_ctzll(pages)], KEPT_WHEN_DISOWNED);
+	change_word(&words[anchor], disown_held);
 }
 
 void page_disown(pfn_t area)
@@ -140,7 +157,7 @@ void page_disown(pfn_t area)
 		word_t seen = atomic_load(word);
 
 		if (page) {
-			page_disown_word(page_held_word(page, "page_disown"));
+			atomic_fetch_and(page_held_word(page, "page_disown"), KEPT_WHEN_DISOWNED);
 			page_unpin(page);
 			i++;
 		} else if (!(seen & WORD_SPLIT) &&

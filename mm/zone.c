@@ -128,6 +128,16 @@ static uint64_t row_bits_in(pfn_t row, pfn_t start, pfn_t end)
 	return bits;
 }
 
+/* The row of an anchor, without the others of its frames in [start, end). */
+static struct row row_around(pfn_t anchor, pfn_t start, pfn_t end)
+{
+	struct row row = {.anchor = anchor};
+
+	row.region = row_bits_in(row_start(&row), start, end) &
+		     ~((uint64_t)1 << anchor.n % PAGES_PER_ROW);
+	return row;
+}
+
 /* Takes what is free of [start, end) in the row that holds this free frame of it. */
 static bool take_row_at(pfn_t frame, pfn_t start, pfn_t end, struct row *row)
 {
@@ -135,15 +145,12 @@ static bool take_row_at(pfn_t frame, pfn_t start, pfn_t end, struct row *row)
 
 	if (!anchor)
 		return false;
-	row->start = pfn(frame.n & ~(uint64_t)(PAGES_PER_ROW - 1));
-	row->region =
-		row_bits_in(row->start, start, end) & ~((uint64_t)1 << frame.n % PAGES_PER_ROW);
+	*row = row_around(frame, start, end);
 	row->frames = row->region;
 	row->words = page_allocate_row(anchor, &row->frames);
-	row->anchor = anchor;
 	if (row->words)
 		return true;
-	*row = ROW_EMPTY;
+	*row = (struct row){0};
 	page_unpin(anchor);
 	return false;
 }
@@ -262,31 +269,50 @@ static void frames_became_free(struct zone *zone, pfn_t frame)
 	set_add(&zone->partial, index);
 }
 
+/* Why a page of this size cannot be held to be given back. */
+static int why_not_held(pfn_t start, size_t size)
+{
+	struct page_info info;
+
+	return !page_look(start, &info) && info.size == size ? -EBUSY : -ESTALE;
+}
+
+int zone_begin_row(struct zone *zone, pfn_t frame, struct row *row)
+{
+	struct page *anchor = page_hold(frame, PAGE_SIZE);
+	pfn_t start, end;
+	int error;
+
+	if (!anchor)
+		return why_not_held(frame, PAGE_SIZE);
+	frames_in(zone, index_of(zone, frame), &start, &end);
+	*row = row_around(frame, start, end);
+	error = page_reuse_row(anchor, &row->words);
+	if (error)
+		page_unpin(anchor);
+	return error;
+}
+
 void zone_give_row(struct zone *zone, struct row *row)
 {
-	pfn_t frame = row->start;
+	pfn_t frame = row_start(row);
 
-	if (!row->anchor)
-		return;
-	for (uint64_t bits = row->frames; bits; bits &= bits - 1)
-		page_disown_word(&row->words[__builtin_ctzll(bits)]);
-	page_disown_word(&row->words[page_to_pfn(row->anchor).n % PAGES_PER_ROW]);
-	page_unpin(row->anchor);
-	*row = ROW_EMPTY;
+	page_disown_row(row->words, row->frames, row->anchor.n % PAGES_PER_ROW);
+	*row = (struct row){0};
 	frames_became_free(zone, frame);
 }
 
 bool zone_take_anchor(struct zone *zone, struct row *row, pfn_t *frame)
 {
-	word_t word = atomic_load(&row->words[page_to_pfn(row->anchor).n % PAGES_PER_ROW]);
+	word_t word = atomic_load(&row->words[row->anchor.n % PAGES_PER_ROW]);
 
 	if (row->frames || word != (WORD_ALLOCATED | WORD_ONE_PIN)) {
 		zone_give_row(zone, row);
 		return false;
 	}
-	*frame = page_to_pfn(row->anchor);
-	page_unpin(row->anchor);
-	*row = ROW_EMPTY;
+	*frame = row->anchor;
+	page_unpin(pfn_to_page(row->anchor));
+	*row = (struct row){0};
 	return true;
 }
 
@@ -302,11 +328,10 @@ void zone_disown_area(struct zone *zone, pfn_t area)
 int zone_give(struct zone *zone, pfn_t start, size_t size)
 {
 	struct page *page = page_hold(start, size);
-	struct page_info info;
 	int error;
 
 	if (!page)
-		return !page_look(start, &info) && info.size == size ? -EBUSY : -ESTALE;
+		return why_not_held(start, size);
 	error = page_release(page);
 	if (error)
 		page_unpin(page);

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "mm/compiler.h"
+#include "mm/page.h"
 #include "mm/page_map.h"
 #include "mm/region.h"
 #include "mm/types.h"
@@ -39,14 +40,32 @@ struct zone {
  * and pinned, so that the area stays split and `words` stays valid.
  */
 struct row {
-	pfn_t start;           /* a multiple of PAGES_PER_ROW; ROW_EMPTY: no row */
+	pfn_t anchor;
+	_Atomic word_t *words; /* of the row's 64 pages; NULL: no row, and all is zero */
 	uint64_t frames;       /* which ones, without the anchor */
 	uint64_t region;       /* which of its 64 frames the region has, without the anchor */
-	_Atomic word_t *words; /* of the row's 64 pages */
-	struct page *anchor;   /* NULL: no row */
 };
 
-#define ROW_EMPTY ((struct row){.start = {UINT64_MAX}})
+/* Its first frame, a multiple of PAGES_PER_ROW. */
+static inline pfn_t row_start(const struct row *row)
+{
+	return pfn(row->anchor.n & ~(uint64_t)(PAGES_PER_ROW - 1));
+}
+
+/* Whether a frame other than the anchor may be of this row, at hand or not. */
+static inline bool row_has(const struct row *row, pfn_t frame)
+{
+	return (row->anchor.n ^ frame.n) < PAGES_PER_ROW &&
+	       (row->region >> frame.n % PAGES_PER_ROW & 1);
+}
+
+/* The zone of a frame, of the zones of all regions in their order, or NULL: no region has it. */
+static inline struct zone *zone_of(struct zone *zones, pfn_t frame)
+{
+	const struct region *region = pfn_to_region(frame);
+
+	return region ? &zones[region - page_map.regions] : NULL;
+}
 
 /* Bytes for the bits of a region. */
 size_t zone_size(const struct region *);
@@ -58,7 +77,13 @@ void zone_init(struct zone *, const struct region *, void *bits);
 bool zone_take_row(struct zone *, size_t *hint, struct row *) must_check;
 bool zone_take_area(struct zone *, size_t *hint, pfn_t *area) must_check;
 
-/* Gives back what is left of a row; it is empty then. */
+/*
+ * Begins a row with an allocated page of 4 KiB, the anchor, that its user is done with.
+ * -ESTALE: it has another size. -EIO: it is poisoned. -EINVAL, -EBUSY as frame_free().
+ */
+int zone_begin_row(struct zone *, pfn_t, struct row *) must_check;
+
+/* Gives back a row; it is empty then. */
 void zone_give_row(struct zone *, struct row *);
 
 /* Hands out the anchor, or gives it back where somebody else has pinned it; the row is empty. */

@@ -191,7 +191,8 @@ static void take_rows(void)
 	allocate(OTHER_ROWS);
 }
 
-/* As another CPU's frames are freed: none is of the row at hand. */
+/* The dearest way: of more rows than are kept at hand, so that each frame takes the slot of
+ * another. */
 static void free_rows(void)
 {
 	free_shuffled(OTHER_ROWS);

@@ -252,6 +252,7 @@ TEST(page, free_and_allocated_pages_do_not_collapse)
 	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
 		expect_eq(test_look(area).size, i == 0 ? AREA_SIZE : PAGE_SIZE);
 		require(frame_free(pfn_add(area, i), PAGE_SIZE) == 0);
+		frame_alloc_flush();
 		expect_eq(page_collapse(area), i == PAGES_PER_AREA - 1 ? 0 : -EBUSY);
 	}
 	expect_eq(test_look(area).size, AREA_SIZE);

@@ -26,7 +26,7 @@ enum {
 	SHARED_MAX = 8,
 	POOL_MAX = MEMORY_KINDS * (STRESS_CPUS_MAX + 4),
 	PINS_MAX = 8,
-	RUNS_MAX = 96, /* more than a CPU has at hand */
+	RUNS_MAX = 96, /* more than a row has */
 	SLOTS = 8,
 };
 

@@ -13,7 +13,8 @@ enum {
 	OPERATIONS_AREA = 10000,
 	BATCH = 512,
 	AREAS_BATCH = 64,
-	REMOTE = 8192, /* frames that each CPU frees of the other's */
+	REMOTE = 8192, /* frames that each CPU frees of the other's: of half the rows at hand */
+	REMOTE_MANY = 32768, /* of twice as many rows as it can have at hand */
 	LIST_BITS = 15,
 	CPUS = 2,
 };
@@ -61,6 +62,7 @@ always_inline uint64_t pairs(size_t n, take_t take, give_t give)
 
 /* The numbers below the array's length, in an order without a pattern. */
 static uint16_t shuffled[REMOTE];
+static uint16_t shuffled_many[REMOTE_MANY];
 static uint16_t shuffled_batch[BATCH];
 static uint16_t shuffled_areas[AREAS_BATCH];
 
@@ -142,10 +144,11 @@ static double batches_both(void)
 	return both_run(batches_part, align_up(operations(OPERATIONS), (size_t)BATCH));
 }
 
-static pfn_t taken[CPUS][REMOTE];
+static pfn_t taken[CPUS][REMOTE_MANY];
 
 /* Ticks to free what the other CPU took, while that does the same. */
-always_inline uint64_t remote(unsigned cpu, size_t n, take_t take, give_t give)
+always_inline uint64_t remote(unsigned cpu, size_t n, const uint16_t *order, take_t take,
+			      give_t give)
 {
 	uint64_t start, took;
 
@@ -154,7 +157,7 @@ always_inline uint64_t remote(unsigned cpu, size_t n, take_t take, give_t give)
 	both_meet();
 	start = ticks();
 	for (size_t i = 0; i < n; i++)
-		bench_require(give(taken[!cpu][shuffled[i]]), "free");
+		bench_require(give(taken[!cpu][order[i]]), "free");
 	took = ticks() - start;
 	both_meet();
 	return took;
@@ -162,24 +165,34 @@ always_inline uint64_t remote(unsigned cpu, size_t n, take_t take, give_t give)
 
 static uint64_t remote_part(unsigned cpu, size_t n)
 {
-	return remote(cpu, n, take_frame, give_frame);
+	return remote(cpu, n, shuffled, take_frame, give_frame);
+}
+
+static uint64_t remote_many_part(unsigned cpu, size_t n)
+{
+	return remote(cpu, n, shuffled_many, take_frame, give_frame);
 }
 
 static uint64_t remote64_part(unsigned cpu, size_t n)
 {
 	flat64_list(pfn_add(PMEM_START, (uint64_t)cpu << LIST_BITS), LIST_BITS);
-	return remote(cpu, n, flat64_alloc, flat64_free);
+	return remote(cpu, n, shuffled, flat64_alloc, flat64_free);
 }
 
 static uint64_t remote8_part(unsigned cpu, size_t n)
 {
 	flat8_list(pfn_add(PMEM_START, (uint64_t)cpu << LIST_BITS), LIST_BITS);
-	return remote(cpu, n, flat8_alloc, flat8_free);
+	return remote(cpu, n, shuffled, flat8_alloc, flat8_free);
 }
 
 static double free_remote(void)
 {
 	return both_run(remote_part, operations(REMOTE));
+}
+
+static double free_remote_many(void)
+{
+	return both_run(remote_many_part, operations(REMOTE_MANY));
 }
 
 static double free_remote64(void)
@@ -239,6 +252,11 @@ static const struct figure figures_2cpu[] = {
 	 .ours = free_remote,
 	 .flat64 = free_remote64,
 	 .flat8 = free_remote8},
+	{.name = "core.free_remote_many",
+	 .what = "the same, of more rows than it has at hand",
+	 .unit = UNIT_U,
+	 .goal = NO_GOAL,
+	 .ours = free_remote_many},
 };
 
 void bench_alloc(void)
@@ -248,6 +266,7 @@ void bench_alloc(void)
 	flat64_list(PMEM_START, LIST_BITS);
 	flat8_list(PMEM_START, LIST_BITS);
 	shuffle(shuffled, operations(REMOTE));
+	shuffle(shuffled_many, operations(REMOTE_MANY));
 	shuffle(shuffled_batch, BATCH);
 	shuffle(shuffled_areas, AREAS_BATCH);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
