@@ -227,6 +227,15 @@ class Red(Runs):
                                          program=speaking(self.folder, log, 33))
             self.assertEqual(len(verdict.problems), problems, verdict.problems)
 
+    def test_words_of_qemu_are_there_and_no_others(self):
+        expect = "qemu-says = ^QEMU: a w"
+        for log in (GOOD + "QEMU: a word\n", edited("# seed=7", "QEMU: a word\n# seed=7")):
+            self.assertEqual(self.said(log, 33, expect=expect), [])
+            self.expect_problem(self.said(log, 33), "'QEMU: a word'")
+            log = log.replace("QEMU: a word", "QEMU: a word\nand more")
+            self.expect_problem(self.said(log, 33, expect=expect), "'and more'")
+        self.expect_problem(self.said(GOOD, 33, expect=expect), "QEMU says nothing that matches")
+
     def test_missing_suite(self):
         log = GOOD[:GOOD.index("1..2")] + "1..1\n" + GOOD[GOOD.index("  KTAP"):]
         log = log[:log.index("ok 1 options") + 13] + log[log.index("# Totals"):]

@@ -145,6 +145,9 @@ def _lines(expect, report):
     for pattern in expect.lines:
         if not any(re.search(pattern, line) for line in report.lines):
             problems.append(f"no line of the report matches /{pattern}/")
+    for pattern in expect.qemu_says:
+        if not any(re.search(pattern, line) for line in report.foreign):
+            problems.append(f"QEMU says nothing that matches /{pattern}/")
     for pattern in expect.no_lines:
         problems += [f"a line matches /{pattern}/ and must not: {line}"
                      for line in report.lines if re.search(pattern, line)][:1]

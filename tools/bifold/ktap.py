@@ -74,6 +74,7 @@ class Report:
     measurements: list = field(default_factory=list)
     facts: list = field(default_factory=list)         # (keyword, {key: value})
     lines: list = field(default_factory=list)         # every line, without indent and "# "
+    foreign: list = field(default_factory=list)       # lines that are no part of it
     violations: list = field(default_factory=list)
     bail_out: str | None = None                       # the run ended itself, and why
     started: bool = False
@@ -92,9 +93,10 @@ class Report:
         return "passed" if "pass" in rest else "skipped"
 
 
-def parse(log):
-    """The Report that the bytes of a serial log hold."""
-    return _Parser(log).report
+def parse(log, foreign=()):
+    """The Report that the bytes of a serial log hold. Lines that match a regular expression of
+    `foreign` are somebody else's, who writes to the same place, and no part of it."""
+    return _Parser(log, foreign).report
 
 
 def collision_key(name):
@@ -122,8 +124,9 @@ class _Level:
 
 
 class _Parser:
-    def __init__(self, log):
+    def __init__(self, log, foreign):
         self.report = Report()
+        self.foreign = foreign
         self.names = {}
         self.lines = self._cut(log)
         self.at = 0
@@ -162,16 +165,23 @@ class _Parser:
             self._violation("the end marker stands before the start marker", ends[0] + 1)
         self.report.ended = last < len(rows)
         for number, row in enumerate(rows[last + 1:], last + 2):
-            if row.strip() and END not in row and START not in row:
+            if row.strip() and END not in row and START not in row and not self._is_foreign(row):
                 self._violation(f"text after the end marker: {row!r}", number)
                 break
-        cut = [(first + 2 + i, row) for i, row in enumerate(rows[first + 1:last])]
+        cut = [(first + 2 + i, row) for i, row in enumerate(rows[first + 1:last])
+               if not self._is_foreign(row)]
         if not self.report.ended and cut and cut[-1][1] == "":
             cut.pop()                                 # what follows the last newline
         for number, row in cut:
             if not all(" " <= character <= "~" for character in row):
                 self._violation(f"a character that is not printable ASCII: {row!r}", number)
         return cut
+
+    def _is_foreign(self, row):
+        if not any(re.search(pattern, row) for pattern in self.foreign):
+            return False
+        self.report.foreign.append(row)
+        return True
 
     def _violation(self, what, number=None):
         if number is None:

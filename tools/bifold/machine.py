@@ -28,6 +28,8 @@ skip-reasons regular expressions: a test may also skip for such a reason, which 
              and must be so: `qemu` has no "-device MODEL"
 lines        regular expressions that must each match a line of the report, less its "# "
 no-lines     regular expressions that must match none
+qemu-says    regular expressions that must each match a line which QEMU itself writes to the place
+             of the report; such lines are no part of it
 bail-out     a regular expression for the reason with which the run must end itself
 red          regular expressions: this run must be found wrong, with problems that each match one,
              and each one matched; a proof that the runner sees what it is there to see
@@ -74,6 +76,7 @@ class Expect:
     skip_reasons: list = field(default_factory=list)
     lines: list = field(default_factory=list)
     no_lines: list = field(default_factory=list)
+    qemu_says: list = field(default_factory=list)
     bail_out: str | None = None
     red: list = field(default_factory=list)
     unchanged: bool = False
@@ -174,6 +177,7 @@ def _expect(keys):
         skip_reasons=keys.convert_each("skip-reasons", _regex),
         lines=keys.convert_each("lines", _regex),
         no_lines=keys.convert_each("no-lines", _regex),
+        qemu_says=keys.convert_each("qemu-says", _regex),
         bail_out=keys.convert("bail-out", lambda text: _regex(text) if text else None, ""),
         red=keys.convert_each("red", _regex),
         unchanged=keys.one_of("unchanged", ("yes", "no"), "no") == "yes",

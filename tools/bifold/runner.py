@@ -54,7 +54,7 @@ def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS
     finally:
         if not keep:
             shutil.rmtree(scratch)
-    report = ktap.parse(ended.output)
+    report = ktap.parse(ended.output, machine.expect.qemu_says)
     statuses = PROGRAM_STATUSES if machine.boot == "program" else qemu.STATUSES
     verdict = judge(machine, ended, report, statuses, _required(machine))
     verdict.problems += changes
