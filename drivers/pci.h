@@ -4,7 +4,8 @@
  *
  * Bus numbers and base addresses are taken as firmware gave them; nothing is assigned here. What a
  * function says of itself is not to be trusted: lists are bounded, addresses are checked before
- * somebody maps them. A function that went away reads as all ones, everywhere.
+ * somebody maps them. The configuration space of a function that went away reads as all ones; of
+ * its registers see kernel/mmio.h.
  *
  * Portable: the space is reached by two functions that hosted tests bring their own of.
  */

@@ -5,7 +5,8 @@
  * uncached accesses one after the other, so that it is the compiler alone that must be told.
  *
  * They use the accumulator, since AMD's CPUs have no other way to PCI's configuration space (BIOS
- * and Kernel Developer's Guide for family 10h, 2.11). Where nothing answers, a read gives all ones.
+ * and Kernel Developer's Guide for family 10h, 2.11). Where nothing answers, a read gives all ones
+ * on a PC and zeros in QEMU.
  *
  * Portable: hosted tests put a fake device's registers into ordinary memory.
  */
