@@ -201,33 +201,33 @@ const struct pci_function *pci_next(const struct pci_function *after)
 
 /* --- Take. --- */
 
-static void complain(const struct pci_function *function, unsigned index, const char *what)
+static const char *bar_fault(int error, const struct pci_bar *bar, uint64_t least)
 {
-	char name[PCI_NAME_MAX];
-
-	pci_name(function, name);
-	console_line("# pci-refused address=%s bar=%u reason=%s", name, index, what);
+	if (error == -ENODEV)
+		return "the function is gone";
+	if (error == -EINVAL)
+		return "firmware gave it no address, or one that cannot be";
+	if (error || bar->io)
+		return "expected registers in memory, found none";
+	return bar->bytes < least ? "there are too few registers" : NULL;
 }
 
 volatile void *pci_map(const struct pci_function *function, unsigned index, uint64_t least,
 		       uint64_t *bytes)
 {
-	volatile void *mapped = NULL;
 	struct pci_bar bar = {.bytes = 0};
-	int error = pci_bar(function, index, &bar);
+	const char *fault = bar_fault(pci_bar(function, index, &bar), &bar, least);
+	volatile void *mapped = fault ? NULL : map_mmio(bar.start, bar.bytes);
+	char name[PCI_NAME_MAX];
 
-	if (error == -ENODEV)
-		complain(function, index, "the-function-is-gone");
-	else if (error == -EINVAL)
-		complain(function, index, "no-address-or-one-that-cannot-be");
-	else if (error || bar.io)
-		complain(function, index, "no-registers-in-memory");
-	else if (bar.bytes < least)
-		complain(function, index, "too-few-registers");
-	else if (!(mapped = map_mmio(bar.start, bar.bytes)))
-		complain(function, index, "overlaps-memory-or-cannot-be-mapped");
 	*bytes = bar.bytes;
-	return mapped;
+	if (mapped)
+		return mapped;
+	pci_name(function, name);
+	console_line("# pci: %s left alone: base address %u, %llu bytes at %#llx: %s", name, index,
+		     (unsigned long long)bar.bytes, (unsigned long long)bar.start.addr,
+		     fault ? fault : "it overlaps memory, or there is no room to map it");
+	return NULL;
 }
 
 /* --- Report. --- */

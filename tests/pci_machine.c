@@ -3,6 +3,9 @@
 #include "drivers/pci_devices.h"
 #include "drivers/pci_regs.h"
 #include "kernel/port_io.h"
+#include "mm/page.h"
+#include "tests/harness/memory.h"
+#include "tests/harness/pci_space.h"
 #include "tests/test.h"
 
 static uint32_t read_by_ports(const struct pci_function *function, unsigned offset)
@@ -60,4 +63,37 @@ TEST(pci, base_address_above_4_gib)
 	expect(bar.start.addr >= 8ull << 30);
 	require(pci_bar(f, 1, &bar) == 0);
 	expect(bar.io);
+}
+
+/* Puts a function there whose one base address is as given, and tries to map that. */
+static void expect_not_mapped(uint32_t flags, uint64_t start, uint64_t length, uint64_t least)
+{
+	static struct pci_space space;
+	struct pci_function function = {.access = &space.access};
+	uint64_t bytes;
+
+	pci_space_begin(&space);
+	fake_function_bar(pci_space_add(&space, 0, 0, 0), 0, flags, start, length);
+	expect(pci_map(&function, 0, least, &bytes) == NULL);
+}
+
+/*
+ * A base address in memory that the kernel has, or that is no base address of memory, is not
+ * mapped.
+ */
+TEST(pci, what_cannot_be_mapped)
+{
+	const struct region *region = NULL;
+
+	for (int kind = 0; kind < MEMORY_KINDS; kind++)
+		while ((region = next_region(region, (enum memory_kind)kind))) {
+			uint64_t end = pfn_to_phys(region->end).addr;
+
+			expect_not_mapped(PCI_BAR_TYPE_64, end - PAGE_SIZE, PAGE_SIZE, PAGE_SIZE);
+			expect_not_mapped(PCI_BAR_TYPE_64, align_down(end - 1, AREA_SIZE),
+					  AREA_SIZE, PAGE_SIZE);
+		}
+	expect_not_mapped(PCI_BAR_TYPE_32, 0, PAGE_SIZE, PAGE_SIZE);
+	expect_not_mapped(PCI_BAR_TYPE_32, 0xfeb00000, PAGE_SIZE, PAGE_SIZE + 1);
+	expect_not_mapped(PCI_BAR_IO, 0xc000, 32, 16);
 }
