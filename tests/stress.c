@@ -119,6 +119,8 @@ static void begin(void)
 {
 	memset(&stress, 0, sizeof(stress));
 	stress.cpus = host_cpus() < STRESS_CPUS_MAX ? host_cpus() : STRESS_CPUS_MAX;
+	frame_alloc_flush();
+	stress.other_pins = page_map_pins();
 	for (unsigned cpu = 0; cpu < stress.cpus; cpu++)
 		stress.journals[cpu] =
 			(struct journal){.random = test_random(), .poisoned = NO_FRAME};

@@ -79,6 +79,7 @@ struct stress {
 	size_t nr_pool;
 	_Atomic uint64_t slots[SLOTS];      /* runs on their way to another CPU, or 0 */
 	uint64_t frames_free[MEMORY_KINDS]; /* when nobody had anything */
+	uint64_t other_pins;                /* then: of drivers, which keep them */
 };
 
 extern struct stress stress;
