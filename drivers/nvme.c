@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { CONTROLLERS_MAX = 4 };
+enum { CONTROLLERS_MAX = 8 };
 
 /* PCI's class of it: mass storage, non-volatile memory, NVM Express. */
 enum { CLASS_STORAGE = 0x01, SUBCLASS_NVM = 0x08, INTERFACE_NVME = 0x02 };

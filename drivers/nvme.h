@@ -4,10 +4,12 @@
  *
  *	nvme.c             the controllers of this machine
  *	nvme_disk.c        namespaces, as block devices
- *	nvme_controller.c  start, stop, admin commands
+ *	nvme_controller.c  start, stop, limits
+ *	nvme_admin.c       registers, admin commands
  *	nvme_queue.c       requests -> commands -> completions
  *	nvme_pair.h        the rings
- *	nvme_prp.c, nvme_sgl.h  the memory that a command names
+ *	nvme_prp.c, nvme_sgl.h
+ *	                   the memory that a command names
  *
  * One queue for each CPU, as far as the controller has so many.
  */

@@ -65,7 +65,7 @@ struct nvme_controller {
 	uint32_t last_namespace;
 	bool lists_namespaces; /* the active ones; before 1.1 each number must be tried */
 
-	/* nvme_controller.c's own. */
+	/* nvme_controller.c's and nvme_admin.c's own. */
 	uint64_t cap;
 	bool answers; /* admin commands */
 	struct nvme_pair admin;
@@ -92,12 +92,6 @@ int nvme_controller_restart(struct nvme_controller *) must_check;
 
 /* Stops it if it works, with due notice, and gives all memory back. Nothing is in flight. */
 void nvme_controller_close(struct nvme_controller *);
-
-/*
- * NVME_IDENTIFY_BYTES of what it says, valid until the next call, or NULL after an error, which is
- * a line of the report.
- */
-const void *nvme_identify(struct nvme_controller *, enum nvme_cns, uint32_t nsid) must_check;
 
 /*
  * A line "# NAME: ..." of the report. Of each controller there are so many at most: one that fails

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/nvme_disk.h"
 
+#include "drivers/nvme_admin.h"
 #include "drivers/nvme_prp.h"
 
 #include <errno.h>
@@ -135,6 +136,7 @@ static int learn_format(struct nvme_controller *controller, struct nvme_disk *di
 			 id.last_format, format.block_shift, format.metadata_bytes);
 		return -EINVAL;
 	}
+	disk->target.block_shift = format.block_shift;
 	disk->target.sector_shift = format.block_shift - 9;
 	disk->blocks = id.blocks;
 	disk->write_protected = id.attributes & NVME_NAMESPACE_WRITE_PROTECTED;

@@ -20,11 +20,11 @@ struct nvme_pair {
 	volatile struct nvme_completion *completions;
 	volatile uint32_t *sq_doorbell;
 	volatile uint32_t *cq_doorbell;
-	uint16_t number;
-	uint16_t entries;
-	uint16_t tail;
-	uint16_t head;
-	uint16_t phase; /* of what is new at `head` */
+	unsigned number;
+	unsigned entries;
+	unsigned tail;
+	unsigned head;
+	unsigned phase; /* of what is new at `head` */
 };
 
 /* Both rings are empty, all zero and as long as `entries`. */

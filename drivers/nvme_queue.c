@@ -42,7 +42,7 @@ void nvme_queue_reset(struct nvme_queue *queue, void *memory, phys_t at, size_t 
 	queue->list_bytes = nvme_prp_list_bytes(max_bytes);
 	memset(queue->requests, 0, sizeof(queue->requests));
 	queue->nr_free = 0;
-	for (unsigned id = pair->entries - 1u; id-- > 0;)
+	for (unsigned id = pair->entries - 1; id-- > 0;)
 		queue->free[queue->nr_free++] = (uint8_t)id;
 }
 
@@ -56,80 +56,94 @@ phys_t nvme_queue_completions(const struct nvme_queue *queue)
 	return phys(queue->lists_at.addr - completions_bytes(queue->pair.entries));
 }
 
-/*
- * PRPs where the command itself has room for them. Beyond that an SGL is shorter, or takes what
- * PRPs cannot name, wherever the controller has them. Returns the command's flags.
- */
-static inline uint8_t point_to_data(const struct nvme_queue *queue, unsigned id,
-				    const struct block_request *request, union nvme_data *data)
+/* Takes an identifier for the request; there is a free one. */
+static inline unsigned take_id(struct nvme_queue *queue, struct block_request *request)
 {
-	size_t at = id * queue->list_bytes;
-	const struct segment *first = &request->segments[0];
+	unsigned id = queue->free[--queue->nr_free];
 
-	if (request->nr_segments == 1 &&
-	    first->start.addr % PAGE_SIZE + first->length <= 2 * PAGE_SIZE) {
-		uint64_t next = align_down(first->start.addr, PAGE_SIZE) + PAGE_SIZE;
-
-		data->prp1 = first->start.addr;
-		data->prp2 = next < first->start.addr + first->length ? next : 0;
-		return 0;
-	}
-	if (queue->sgl) {
-		nvme_sgl_build(request->segments, request->nr_segments,
-			       (struct nvme_sgl_descriptor *)(queue->lists + at),
-			       phys_add(queue->lists_at, at), data);
-		return NVME_COMMAND_SGL;
-	}
-	nvme_prp_build(request->segments, request->nr_segments, (uint64_t *)(queue->lists + at),
-		       phys_add(queue->lists_at, at), data);
-	return 0;
+	queue->requests[id] = request;
+	return id;
 }
 
-static uint8_t opcode_of(enum block_operation operation)
+/* Fills in what reads and writes have but for the data, and hands the command over. */
+static inline int submit_data(struct nvme_queue *queue, const struct nvme_target *target,
+			      const struct block_request *request, struct nvme_command *command,
+			      unsigned id, unsigned flags)
 {
-	return operation == BLOCK_READ ? NVME_READ : NVME_WRITE;
+	unsigned opcode = request->operation == BLOCK_READ ? NVME_READ : NVME_WRITE;
+	bool fua = request->flags & BLOCK_FUA;
+
+	command->start = nvme_command_start(opcode, flags, id, target->nsid);
+	command->block = request->sector >> target->sector_shift;
+	command->dword12 =
+		(uint32_t)((request->bytes >> target->block_shift) - 1) | (fua ? NVME_FUA : 0);
+	nvme_pair_submit(&queue->pair);
+	return -EINPROGRESS;
+}
+
+/* Out of line, as the next: what is usual saves no registers for them. */
+static __attribute__((noinline)) int submit_flush(struct nvme_queue *queue,
+						  const struct nvme_target *target,
+						  struct block_request *request)
+{
+	struct nvme_command *command = nvme_pair_next(&queue->pair);
+	unsigned id = take_id(queue, request);
+
+	*command = (struct nvme_command){
+		.start = nvme_command_start(NVME_FLUSH, 0, id, target->nsid),
+	};
+	nvme_pair_submit(&queue->pair);
+	return -EINPROGRESS;
+}
+
+/*
+ * With an SGL where the controller takes one, for it is shorter, or names what PRPs cannot; else
+ * with a list of PRPs.
+ */
+static __attribute__((noinline)) int submit_list(struct nvme_queue *queue,
+						 const struct nvme_target *target,
+						 struct block_request *request)
+{
+	struct nvme_command *command = nvme_pair_next(&queue->pair);
+	unsigned id = take_id(queue, request);
+	size_t offset = id * queue->list_bytes;
+	void *list = queue->lists + offset;
+	phys_t at = phys_add(queue->lists_at, offset);
+
+	if (queue->sgl) {
+		nvme_sgl_build(request->segments, request->nr_segments, list, at, &command->data);
+		return submit_data(queue, target, request, command, id, NVME_COMMAND_SGL);
+	}
+	nvme_prp_build(request->segments, request->nr_segments, list, at, &command->data);
+	return submit_data(queue, target, request, command, id, 0);
 }
 
 int nvme_queue_submit(struct nvme_queue *queue, const struct nvme_target *target,
 		      struct block_request *request)
 {
 	struct nvme_command *command = nvme_pair_next(&queue->pair);
-	unsigned id;
+	uint64_t start, end, second;
 
-	if (queue->nr_free == 0)
+	if (unlikely(queue->nr_free == 0))
 		return -EAGAIN;
-	id = queue->free[--queue->nr_free];
-	queue->requests[id] = request;
-	command->id = (uint16_t)id;
-	command->nsid = target->nsid;
-	if (likely(request->operation != BLOCK_FLUSH)) {
-		uint64_t block = request->sector >> target->sector_shift;
-		size_t blocks = request->bytes / SECTOR_SIZE >> target->sector_shift;
-		bool fua = request->flags & BLOCK_FUA;
-
-		command->opcode = opcode_of(request->operation);
-		command->flags = point_to_data(queue, id, request, &command->data);
-		command->dword10 = (uint32_t)block;
-		command->dword11 = (uint32_t)(block >> 32);
-		command->dword12 = (uint32_t)(blocks - 1) | (fua ? NVME_FUA : 0);
-	} else {
-		command->opcode = NVME_FLUSH;
-		command->flags = 0;
-		command->data.prp1 = 0;
-		command->data.prp2 = 0;
-		command->dword10 = 0;
-		command->dword11 = 0;
-		command->dword12 = 0;
-	}
-	nvme_pair_submit(&queue->pair);
-	return -EINPROGRESS;
+	if (unlikely(request->operation == BLOCK_FLUSH))
+		return submit_flush(queue, target, request);
+	start = request->segments[0].start.addr;
+	end = start + request->segments[0].length;
+	second = align_down(start, PAGE_SIZE) + PAGE_SIZE;
+	if (request->nr_segments > 1 || end > second + PAGE_SIZE)
+		return submit_list(queue, target, request);
+	/* The command itself has room for two pages. */
+	command->data.prp1 = start;
+	command->data.prp2 = second < end ? second : 0;
+	return submit_data(queue, target, request, command, take_id(queue, request), 0);
 }
 
 int nvme_queue_poll(struct nvme_queue *queue)
 {
 	struct nvme_pair *pair = &queue->pair;
 	uint64_t word;
-	int nr = 0;
+	unsigned nr = 0;
 
 	/* Completed requests may be followed by others at once, so that there must be an end. */
 	while (nr < pair->entries && nvme_pair_peek(pair, &word)) {
@@ -137,9 +151,11 @@ int nvme_queue_poll(struct nvme_queue *queue)
 		unsigned status = nvme_completion_status(word);
 		struct block_request *request;
 
-		if (!nvme_pair_owns(pair, word) || id >= pair->entries || !queue->requests[id])
+		if (unlikely(!nvme_pair_owns(pair, word) || id >= pair->entries))
 			return -EPROTO;
 		request = queue->requests[id];
+		if (unlikely(!request))
+			return -EPROTO;
 		queue->requests[id] = NULL;
 		queue->free[queue->nr_free++] = (uint8_t)id;
 		nvme_pair_advance(pair);
@@ -148,12 +164,12 @@ int nvme_queue_poll(struct nvme_queue *queue)
 	}
 	if (nr)
 		nvme_pair_acknowledge(pair);
-	return nr;
+	return (int)nr;
 }
 
 void nvme_queue_fail(struct nvme_queue *queue, int why)
 {
-	for (unsigned id = 0; id < queue->pair.entries - 1u; id++) {
+	for (unsigned id = 0; id < queue->pair.entries - 1; id++) {
 		struct block_request *request = queue->requests[id];
 
 		if (!request)

@@ -21,8 +21,8 @@ struct nvme_queue {
 
 	/* Commands by their identifiers, 0 ... entries - 2. */
 	struct block_request *requests[NVME_QUEUE_ENTRIES]; /* NULL: not in flight */
-	uint8_t free[NVME_QUEUE_ENTRIES];
 	unsigned nr_free;
+	uint8_t free[NVME_QUEUE_ENTRIES];
 
 	/* A PRP list or an SGL for each. */
 	char *lists;
@@ -49,7 +49,8 @@ phys_t nvme_queue_completions(const struct nvme_queue *);
 /* A namespace, as commands name it. */
 struct nvme_target {
 	uint32_t nsid;
-	unsigned sector_shift; /* log2 of the sectors of a block */
+	unsigned block_shift;  /* log2 of the bytes of a block */
+	unsigned sector_shift; /* ... and of its sectors */
 };
 
 /* -EINPROGRESS, or -EAGAIN: the queue is full. */

@@ -95,17 +95,27 @@ union nvme_data {
 	struct nvme_sgl_descriptor sgl;
 };
 
-/* 4.2, a command. */
+/* 4.2, a command. Its first 8 bytes, and those that number a block, are one word each as well. */
 struct nvme_command {
-	uint8_t opcode;
-	uint8_t flags;
-	uint16_t id;
-	uint32_t nsid;
+	union {
+		struct {
+			uint8_t opcode;
+			uint8_t flags;
+			uint16_t id;
+			uint32_t nsid;
+		};
+		uint64_t start;
+	};
 	uint64_t reserved;
 	uint64_t metadata;
 	union nvme_data data;
-	uint32_t dword10;
-	uint32_t dword11;
+	union {
+		struct {
+			uint32_t dword10;
+			uint32_t dword11;
+		};
+		uint64_t block;
+	};
 	uint32_t dword12;
 	uint32_t dword13;
 	uint32_t dword14;
@@ -113,6 +123,13 @@ struct nvme_command {
 };
 
 enum { NVME_COMMAND_SGL = 1 << 6 }; /* flags: PSDT 01b, the data pointer is an SGL descriptor */
+
+/* The first word of a command. */
+static inline uint64_t nvme_command_start(unsigned opcode, unsigned flags, unsigned id,
+					  uint32_t nsid)
+{
+	return opcode | flags << 8 | id << 16 | (uint64_t)nsid << 32;
+}
 
 _Static_assert(sizeof(struct nvme_command) == 64, "command");
 _Static_assert(offsetof(struct nvme_command, id) == 2, "command identifier");
@@ -138,7 +155,7 @@ static inline unsigned nvme_completion_sq_head(uint64_t word)
 
 static inline unsigned nvme_completion_sq(uint64_t word)
 {
-	return (word >> 16) & 0xffff;
+	return (unsigned)word >> 16;
 }
 
 static inline unsigned nvme_completion_id(uint64_t word)
