@@ -5,7 +5,7 @@ import re
 
 # Tests of these go wrong on purpose, or need a machine of their own, and run only when they are
 # asked for by name.
-HIDDEN_SUITES = ("cost", "fault")
+HIDDEN_SUITES = ("cost", "disk_faults", "fault")
 
 _TEST = re.compile(r"^TEST\((\w+), *(\w+)\)", re.MULTILINE)
 _OF_THE_KERNEL = re.compile(r'^#include "kernel/(?!options\.h)', re.MULTILINE)
