@@ -327,24 +327,28 @@ static unsigned splits_of_pairs(size_t pairs)
 	return splits;
 }
 
-/* However much is taken already, a loop of pairs splits an area once, and not again and again. */
+/*
+ * However much is taken already, a loop of pairs splits an area once, and not again and again.
+ * Ragged areas are split before, so that several areas' worth of frames is taken.
+ */
 TEST(at_hand, pairs_at_an_edge_split_once)
 {
-	static const size_t held[] = {0, 1, 63, 64, 65, 127, 128, 510, 511, 512, 513};
-	static pfn_t frames[513];
+	enum { HELD_MAX = 1600, STEP = 3, PAIRS = 1000 }; /* the step meets every edge of a row */
+	static pfn_t frames[HELD_MAX + STEP];
+	size_t held = 0;
 	unsigned most = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(held); i++) {
+	while (held < HELD_MAX) {
 		unsigned splits;
 
 		frame_alloc_flush();
-		for (size_t k = 0; k < held[i]; k++)
-			require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frames[k]) == 0);
-		splits = splits_of_pairs(1000);
+		splits = splits_of_pairs(PAIRS);
 		most = splits > most ? splits : most;
-		for (size_t k = 0; k < held[i]; k++)
-			require(frame_free(frames[k], PAGE_SIZE) == 0);
+		for (size_t i = 0; i < STEP; i++, held++)
+			require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frames[held]) == 0);
 	}
+	while (held)
+		require(frame_free(frames[--held], PAGE_SIZE) == 0);
 	expect_eq(most, 1);
 	measure("alloc4k_splits_per_1000", most, "splits");
 }
