@@ -30,10 +30,10 @@ UNITS = {
     "core.collapse_used": "U",
     "core.alloc4k": "U", "core.alloc4k_batch": "U", "core.alloc2m": "U", "core.alloc2m_batch": "U",
     "core.alloc4k_2cpu_ratio": "ratio", "core.alloc4k_batch_2cpu_ratio": "ratio",
-    "core.free_remote": "U",
+    "core.free_remote": "U", "core.free_remote_many": "U",
 }
 
-NEEDS_TWO_CPUS = {name for name in UNITS if "2cpu" in name} | {"core.free_remote"}
+NEEDS_TWO_CPUS = {name for name in UNITS if "2cpu" in name or "remote" in name}
 
 LINE = re.compile(r"# R name=(\S+)((?: \w+=\S+)+)")
 
