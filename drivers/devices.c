@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/devices.h"
 
+#include "drivers/ahci.h"
 #include "drivers/disks.h"
 #include "drivers/edu.h"
 #include "drivers/nvme.h"
@@ -11,6 +12,7 @@
 #include "mm/host.h"
 
 static const struct pci_driver *const drivers[] = {
+	&ahci_driver,
 	&edu_driver,
 	&nvme_driver,
 	&virtio_blk_driver,

@@ -11,14 +11,16 @@
 #pragma once
 
 #include "drivers/block.h"
+#include "drivers/pci.h"
 #include "mm/compiler.h"
 #include "mm/types.h"
 
 enum { DISK_NAME_MAX = 16, DISK_TEXT_MAX = 48 };
 
 struct disk {
-	struct block_device *device;    /* its name is the disk's: "nvme0n1", "vda", "sda" */
-	const char *driver;             /* "nvme" */
+	struct block_device *device;         /* its name is the disk's: "nvme0n1", "vda", "sda" */
+	const char *driver;                  /* "nvme" */
+	const struct pci_function *function; /* NULL: it is no PCI device */
 	char controller[DISK_NAME_MAX]; /* "nvme0"; "" where a disk has no controller of a name */
 	char model[DISK_TEXT_MAX];      /* by disk_text() */
 	char serial[DISK_TEXT_MAX];

@@ -71,6 +71,7 @@ static int begin(struct virtio_disk *disk, const struct pci_function *function,
 	if (!error)
 		error = virtio_disk_identify(disk);
 	disk->disk.driver = virtio_blk_driver.name;
+	disk->disk.function = function;
 	return error ? error : disk_add(&disk->disk);
 }
 

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/ahci_port.h"
+
+#include "kernel/console.h"
+#include "kernel/mmio.h"
+#include "kernel/time.h"
+#include "mm/host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GONE UINT32_MAX /* what registers read as that nobody answers for */
+
+/* How long things may take. */
+enum {
+	ENGINE_MS = 500, /* 10.1.2 */
+	LINK_MS = 1000,
+	READY_MS = 10000, /* a disk that spins up */
+	COMMAND_MS = 10000,
+	COMRESET_NS = 1000000, /* 10.4.2 */
+};
+
+enum { LINES_MAX = 32 };
+
+static __attribute__((format(printf, 2, 3))) void say(struct ahci_port *port, const char *format,
+						      ...)
+{
+	char text[160];
+	va_list arguments;
+
+	if (port->lines++ >= LINES_MAX)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	console_line("# %s: %s", port->name, text);
+}
+
+static struct ahci_memory *memory_of(const struct ahci_port *port)
+{
+	return port->memory.virt;
+}
+
+static uint64_t address_of(const struct ahci_port *port, size_t offset)
+{
+	return port->memory.start.addr + offset;
+}
+
+/* --- Registers. --- */
+
+/* Waits until the bits of a register have a value. False: they do not get it, or nobody is there.
+ */
+static bool wait_until(volatile uint32_t *at, uint32_t bits, uint32_t value, unsigned milliseconds)
+{
+	uint64_t start = host_nanoseconds();
+	bool late = false;
+
+	for (;;) {
+		uint32_t found = mmio_read32(at);
+
+		if (found == GONE)
+			return false;
+		if ((found & bits) == value)
+			return true;
+		if (late)
+			return false;
+		late = host_nanoseconds() - start > milliseconds * (uint64_t)1000000;
+	}
+}
+
+static void change(volatile uint32_t *at, uint32_t clear, uint32_t set)
+{
+	mmio_write32(at, (mmio_read32(at) & ~clear) | set);
+}
+
+/* No commands, and after that no received FIS: 10.1.2. */
+static bool stop_engines(struct ahci_port *port)
+{
+	volatile struct ahci_port_registers *r = port->registers;
+
+	change(&r->cmd, AHCI_CMD_START, 0);
+	if (!wait_until(&r->cmd, AHCI_CMD_LIST_RUNNING, 0, ENGINE_MS))
+		return false;
+	change(&r->cmd, AHCI_CMD_FIS_ENABLE, 0);
+	return wait_until(&r->cmd, AHCI_CMD_FIS_RUNNING, 0, ENGINE_MS);
+}
+
+/* Clears errors, and waits for the disk before commands may come: 10.3.1. */
+static bool start_engines(struct ahci_port *port)
+{
+	volatile struct ahci_port_registers *r = port->registers;
+
+	change(&r->cmd, 0, AHCI_CMD_FIS_ENABLE);
+	mmio_write32(&r->serr, mmio_read32(&r->serr));
+	mmio_write32(&r->is, mmio_read32(&r->is));
+	if (!wait_until(&r->tfd, AHCI_TFD_BUSY, 0, READY_MS))
+		return false;
+	change(&r->cmd, 0, AHCI_CMD_START);
+	return true;
+}
+
+/* The link and the disk begin anew, and forget what they did: 10.4.2. */
+static bool reset_link(struct ahci_port *port)
+{
+	volatile struct ahci_port_registers *r = port->registers;
+
+	change(&r->sctl, 0xf, AHCI_DET_RESET);
+	time_wait(COMRESET_NS);
+	change(&r->sctl, 0xf, 0);
+	return wait_until(&r->ssts, 0xf, AHCI_DET_READY, LINK_MS);
+}
+
+/* --- Commands. --- */
+
+static void issue(struct ahci_port *port, uint32_t slots)
+{
+	port->issued |= slots;
+	mmio_write32(&port->registers->ci, slots);
+}
+
+/* IDENTIFY DEVICE, alone on the port. */
+static const char *read_identity(struct ahci_port *port, struct ata_identity *identity)
+{
+	struct ahci_memory *memory = memory_of(port);
+	const struct segment segment = {
+		phys(address_of(port, offsetof(struct ahci_memory, identity))), ATA_IDENTIFY_BYTES};
+	const struct ahci_task task = {
+		.command = ATA_IDENTIFY_DEVICE, .segments = &segment, .nr_segments = 1};
+
+	ahci_build(&memory->list[0], &memory->tables[0], &task);
+	mmio_write32(&port->registers->ci, 1);
+	if (!wait_until(&port->registers->ci, 1, 0, COMMAND_MS) ||
+	    (mmio_read32(&port->registers->is) & AHCI_IS_ERRORS))
+		return "it does not say what it is";
+	return ata_identify(memory->identity, identity);
+}
+
+/* Requests are over, one way or another. Returns how many. */
+static int complete(struct ahci_port *port, uint32_t slots, int status)
+{
+	struct block_request *requests[AHCI_SLOTS_MAX];
+	int results[AHCI_SLOTS_MAX];
+	size_t nr = 0;
+
+	for (; slots; slots &= slots - 1) {
+		unsigned slot = (unsigned)__builtin_ctz(slots);
+
+		requests[nr] = port->requests[slot];
+		results[nr] = status;
+		if (!status && memory_of(port)->list[slot].transferred != requests[nr]->bytes) {
+			say(port, "%u of %zu bytes were transferred at sector %llu",
+			    memory_of(port)->list[slot].transferred, requests[nr]->bytes,
+			    (unsigned long long)requests[nr]->sector);
+			results[nr] = -EIO;
+		}
+		port->used &= ~((uint32_t)1 << slot);
+		nr++;
+	}
+	for (size_t i = 0; i < nr; i++)
+		block_complete(requests[i], results[i]);
+	return (int)nr;
+}
+
+/* The next of those that are to be executed alone. */
+static void redo_next(struct ahci_port *port)
+{
+	uint32_t slot = port->to_redo & -port->to_redo;
+
+	if (!slot || port->issued)
+		return;
+	memory_of(port)->list[__builtin_ctz(slot)].transferred = 0;
+	issue(port, slot);
+}
+
+static const char *operation_name(const struct block_request *request)
+{
+	return request->operation == BLOCK_FLUSH   ? "flush"
+	       : request->operation == BLOCK_WRITE ? "write"
+						   : "read";
+}
+
+/* The adapter stopped. Returns what failed, if that is known; the rest is to be redone. */
+static int take_error(struct ahci_port *port, uint32_t *failed)
+{
+	volatile struct ahci_port_registers *r = port->registers;
+	uint32_t tfd = mmio_read32(&r->tfd);
+	uint32_t is = mmio_read32(&r->is);
+
+	*failed = 0;
+	if (!stop_engines(port) || !start_engines(port))
+		return -EIO;
+	if (port->to_redo & port->issued) {
+		const struct block_request *request = port->requests[__builtin_ctz(port->issued)];
+
+		*failed = port->issued;
+		say(port, "%s error at sector %llu, %zu bytes: status %#x error %#x interrupt %#x",
+		    operation_name(request), (unsigned long long)request->sector, request->bytes,
+		    tfd & 0xff, tfd >> 8 & 0xff, is);
+	}
+	port->to_redo = (port->to_redo | port->issued) & ~*failed;
+	port->issued = 0;
+	redo_next(port);
+	return 0;
+}
+
+/* --- The block device. --- */
+
+static int ahci_submit(struct block_device *device, struct block_queue *queue,
+		       struct block_request *request)
+{
+	struct ahci_port *port = (struct ahci_port *)device;
+	struct ahci_memory *memory = memory_of(port);
+	uint32_t free = port->slots & ~port->used;
+	struct ahci_task task = {
+		.lba = request->sector * SECTOR_SIZE / port->identity.lba_bytes,
+		.lbas = (uint32_t)(request->bytes / port->identity.lba_bytes),
+		.segments = request->segments,
+		.nr_segments = request->nr_segments,
+		.command = request->operation == BLOCK_READ    ? ATA_READ_DMA_EXT
+			   : request->operation == BLOCK_WRITE ? ATA_WRITE_DMA_EXT
+							       : ATA_FLUSH_CACHE_EXT,
+	};
+	unsigned slot;
+
+	(void)queue;
+	if (atomic_load(&port->adapter->dead))
+		return -ENODEV;
+	if (request->operation == BLOCK_FLUSH && !port->identity.caches_writes)
+		return 0; /* what is written is on the medium */
+	if (!free)
+		return -EAGAIN;
+	slot = (unsigned)__builtin_ctz(free);
+	ahci_build(&memory->list[slot], &memory->tables[slot], &task);
+	port->requests[slot] = request;
+	port->used |= (uint32_t)1 << slot;
+	if (port->to_redo)
+		port->to_redo |= (uint32_t)1 << slot;
+	else
+		issue(port, (uint32_t)1 << slot);
+	return -EINPROGRESS;
+}
+
+static int ahci_poll(struct block_device *device, struct block_queue *queue)
+{
+	struct ahci_port *port = (struct ahci_port *)device;
+	uint32_t issued, is, done, failed = 0;
+
+	(void)queue;
+	if (!port->used)
+		return 0;
+	/* In this order: a command that failed shows as an error as soon as it is not issued. */
+	issued = mmio_read32(&port->registers->ci);
+	is = mmio_read32(&port->registers->is);
+	if (is == GONE || atomic_load(&port->adapter->dead))
+		return -ENODEV;
+	if (is & AHCI_IS_ERRORS) {
+		if (take_error(port, &failed))
+			return -EIO;
+		return complete(port, failed, -EIO);
+	}
+	done = port->issued & ~issued;
+	if (!done)
+		return 0;
+	/* Where nobody answers, all may read as zeros as well. */
+	if (!(mmio_read32(&port->registers->cmd) & AHCI_CMD_START))
+		return -ENODEV;
+	port->issued &= ~done;
+	port->to_redo &= ~done;
+	redo_next(port);
+	return complete(port, done, 0);
+}
+
+/* The adapter reaches no memory any more, for any of its ports. */
+static void give_up(struct ahci_port *port)
+{
+	if (!atomic_exchange(&port->adapter->dead, true))
+		pci_disable(port->adapter->function);
+	say(port, "the adapter does not answer and is given up");
+}
+
+static bool restart(struct ahci_port *port)
+{
+	struct ata_identity now;
+
+	return stop_engines(port) && reset_link(port) && start_engines(port) &&
+	       !read_identity(port, &now) && now.lbas == port->identity.lbas &&
+	       now.lba_bytes == port->identity.lba_bytes;
+}
+
+static void ahci_recover(struct block_device *device, int why)
+{
+	struct ahci_port *port = (struct ahci_port *)device;
+	uint32_t used = port->used;
+
+	say(port, "%s: the port is reset", why == -ETIMEDOUT ? "no answer in time" : "no sense");
+	if (atomic_load(&port->adapter->dead) || !restart(port))
+		give_up(port);
+	port->issued = 0;
+	port->to_redo = 0;
+	(void)complete(port, used, why);
+}
+
+static const struct block_ops ahci_ops = {
+	.submit = ahci_submit,
+	.poll = ahci_poll,
+	.recover = ahci_recover,
+};
+
+/* --- Open and close. --- */
+
+static const char *find_disk(struct ahci_port *port)
+{
+	volatile struct ahci_port_registers *r = port->registers;
+
+	if (AHCI_SSTS_DET(mmio_read32(&r->ssts)) == 0)
+		return "";
+	if (!wait_until(&r->ssts, 0xf, AHCI_DET_READY, LINK_MS))
+		return "its link does not come up";
+	if (mmio_read32(&r->sig) != AHCI_SIG_DISK)
+		return "it is no disk";
+	return NULL;
+}
+
+static void place_memory(struct ahci_port *port)
+{
+	uint64_t list = address_of(port, offsetof(struct ahci_memory, list));
+	uint64_t received = address_of(port, offsetof(struct ahci_memory, received));
+
+	for (unsigned i = 0; i < AHCI_SLOTS_MAX; i++)
+		memory_of(port)->list[i].table =
+			address_of(port, offsetof(struct ahci_memory, tables[i]));
+	mmio_write32(&port->registers->clb, (uint32_t)list);
+	mmio_write32(&port->registers->clbu, (uint32_t)(list >> 32));
+	mmio_write32(&port->registers->fb, (uint32_t)received);
+	mmio_write32(&port->registers->fbu, (uint32_t)(received >> 32));
+	mmio_write32(&port->registers->ie, 0);
+}
+
+static const char *start(struct ahci_port *port)
+{
+	if (dma_alloc(&port->memory, MEMORY_DRAM, sizeof(struct ahci_memory)))
+		return "there is no memory for its commands";
+	place_memory(port);
+	if (!start_engines(port))
+		return "it stays busy";
+	return read_identity(port, &port->identity);
+}
+
+static int describe(struct ahci_port *port)
+{
+	const struct ata_identity *identity = &port->identity;
+
+	port->slots = port->adapter->slots == AHCI_SLOTS_MAX
+			      ? UINT32_MAX
+			      : ((uint32_t)1 << port->adapter->slots) - 1;
+	port->device = (struct block_device){
+		.name = port->name,
+		.ops = &ahci_ops,
+		.sectors = identity->lbas * (identity->lba_bytes / SECTOR_SIZE),
+		.block_size = identity->lba_bytes,
+		.dma_alignment = 2,
+		.max_segments = BLOCK_SEGMENTS_MAX,
+		.max_bytes = ATA_SECTORS_MAX * (size_t)SECTOR_SIZE,
+		.max_segment_bytes = AHCI_ENTRY_MAX,
+	};
+	port->disk.device = &port->device;
+	port->disk.driver = "ahci";
+	port->disk.function = port->adapter->function;
+	memcpy(port->disk.model, identity->model, sizeof(identity->model));
+	memcpy(port->disk.serial, identity->serial, sizeof(identity->serial));
+	return block_device_init(&port->device);
+}
+
+const char *ahci_port_open(struct ahci_port *port, struct ahci_adapter *adapter,
+			   volatile struct ahci_port_registers *registers)
+{
+	const char *fault;
+
+	port->adapter = adapter;
+	port->registers = registers;
+	fault = find_disk(port);
+	if (!fault && !stop_engines(port))
+		fault = "it does not stop";
+	if (fault)
+		return fault;
+	fault = start(port);
+	if (!fault && describe(port))
+		fault = "its limits make no sense";
+	if (fault)
+		ahci_port_close(port);
+	return fault;
+}
+
+/* Memory that the adapter may still reach is not given back. */
+void ahci_port_close(struct ahci_port *port)
+{
+	if (stop_engines(port))
+		dma_free(&port->memory);
+}
