@@ -11,7 +11,6 @@
  * They run only where tests= spells out the name of this suite.
  */
 #include "drivers/disks.h"
-#include "drivers/nvme.h"
 #include "drivers/pci_regs.h"
 #include "mm/host.h"
 #include "tests/harness/memory.h"
@@ -181,17 +180,15 @@ TEST(disk_faults, disk_that_hangs)
 
 /* --- Disks that go away. --- */
 
-static void set_memory_decoding(const struct pci_function *function, bool on)
+static uint16_t command_of(const struct pci_function *function)
 {
-	unsigned at = offsetof(struct pci_header, command);
-	uint16_t command = pci_read16(function, at) & (uint16_t)~PCI_COMMAND_MEMORY;
-
-	pci_write16(function, at, on ? command | PCI_COMMAND_MEMORY : command);
+	return pci_read16(function, offsetof(struct pci_header, command));
 }
 
-static bool has_command(const struct pci_function *function, uint16_t bits)
+static void hide_registers(const struct pci_function *function)
 {
-	return pci_read16(function, offsetof(struct pci_header, command)) & bits;
+	pci_write16(function, offsetof(struct pci_header, command),
+		    command_of(function) & (uint16_t)~PCI_COMMAND_MEMORY);
 }
 
 /* All that it had fails, soon. */
@@ -203,11 +200,11 @@ static void check_gone(struct disk *disk)
 	uint64_t start = host_nanoseconds();
 	unsigned timeout = device->timeout_ms;
 
-	if (!has_command(disk->function, PCI_COMMAND_MEMORY))
+	if (!(command_of(disk->function) & PCI_COMMAND_MEMORY))
 		skip("%s went away before", device->name);
 	expect_eq(transfer(device, BLOCK_READ, 0, 0, AREA_SIZE), 0);
 	device->timeout_ms = SHORT_TIMEOUT_MS;
-	set_memory_decoding(disk->function, false);
+	hide_registers(disk->function);
 	for (size_t i = 0; i < ARRAY_SIZE(bios); i++) {
 		bios[i] = (struct bio){.operation = BLOCK_READ, .pieces = &piece, .nr_pieces = 1};
 		require(block_submit(device, &bios[i]) == 0);
@@ -219,7 +216,7 @@ static void check_gone(struct disk *disk)
 	}
 	device->timeout_ms = timeout;
 	expect(host_nanoseconds() - start < 5000000000);
-	expect(!has_command(disk->function, PCI_COMMAND_BUS_MASTER));
+	expect(!(command_of(disk->function) & PCI_COMMAND_BUS_MASTER));
 	expect_eq(transfer(device, BLOCK_READ, 0, 0, PAGE_SIZE), -ENODEV);
 }
 
@@ -230,20 +227,4 @@ static void check_gone(struct disk *disk)
 TEST(disk_faults, disk_that_goes_away)
 {
 	with_each("bad-gone", check_gone);
-}
-
-/* An NVMe controller that went away can be started anew when it comes back. */
-TEST(disk_faults, nvme_controller_that_comes_back)
-{
-	struct nvme *gone = NULL;
-
-	while ((gone = nvme_next(gone)))
-		if (strcmp(gone->disks[0].disk.serial, "bad-gone") == 0)
-			break;
-	if (!gone)
-		skip("no NVMe disk's serial is bad-gone");
-	set_memory_decoding(nvme_function(gone), true);
-	require(nvme_reopen(gone, gone->controller.choice) == 0);
-	area = test_take(MEMORY_DRAM, AREA_SIZE);
-	expect_eq(transfer(&gone->disks[0].device, BLOCK_READ, 0, 0, AREA_SIZE), 0);
 }

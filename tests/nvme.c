@@ -285,3 +285,20 @@ TEST(nvme, all_cpus_at_once)
 	for (unsigned cpu = 0; cpu < nr; cpu++)
 		expect_eq(frame_free(pages[cpu], PAGE_SIZE), 0);
 }
+
+/* A controller that went away can be started anew when it comes back. */
+TEST(disk_faults, nvme_controller_that_comes_back)
+{
+	struct nvme *gone = NULL;
+	struct bio_piece piece = {pfn_to_page(test_take(MEMORY_DRAM, PAGE_SIZE)), 0, PAGE_SIZE};
+	struct bio bio = {.operation = BLOCK_READ, .pieces = &piece, .nr_pieces = 1};
+
+	while ((gone = nvme_next(gone)))
+		if (strcmp(gone->disks[0].disk.serial, "bad-gone") == 0)
+			break;
+	if (!gone)
+		skip("no NVMe disk's serial is bad-gone");
+	pci_enable(nvme_function(gone));
+	reopen(gone, usual);
+	expect_eq(block_execute(&gone->disks[0].device, &bio), 0);
+}
