@@ -48,25 +48,18 @@ static void take_run(struct dma_area *area, size_t first, size_t bytes, struct d
 	memset(memory->virt, 0, pages * PAGE_SIZE);
 }
 
-/* An area of persistent memory must be one that may be written; nodes are how to ask for it. */
+/* Of persistent memory only what may be written will do. */
 static int alloc_area(enum memory_kind kind, pfn_t *start)
 {
 	size_t nr;
 	const struct region *regions = page_map_regions(&nr);
-	int result = kind == MEMORY_DRAM ? -ENOMEM : -EACCES;
+	int result = -EACCES;
 
 	if (kind == MEMORY_DRAM)
 		return frame_alloc(kind, NODE_ANY, AREA_SIZE, start);
-	for (size_t i = 0; i < nr; i++) {
-		if (regions[i].kind != kind || !regions[i].writable)
-			continue;
-		result = frame_alloc(kind, regions[i].node, AREA_SIZE, start);
-		if (!result && pfn_to_region(*start)->writable)
-			return 0;
-		if (!result && frame_free(*start, AREA_SIZE))
-			host_panic("dma: an area that was just allocated is in use");
-		result = -ENOMEM;
-	}
+	for (size_t i = 0; i < nr && result; i++)
+		if (regions[i].kind == kind && regions[i].writable)
+			result = frame_alloc_area_in(&regions[i], start);
 	return result;
 }
 

@@ -207,6 +207,20 @@ static __attribute__((noinline)) int alloc_slowly(struct cache *cache, enum memo
 	return -EINVAL;
 }
 
+int frame_alloc_area_in(const struct region *region, pfn_t *start)
+{
+	struct cache *cache = &caches[host_cpu()];
+	struct zone *zone = zone_of(zones, region->start);
+
+	if (area_from_zone(cache, zone, start))
+		return 0;
+	flush(cache);
+	if (area_from_zone(cache, zone, start))
+		return 0;
+	atomic_fetch_add(&wishes, 1);
+	return -ENOMEM;
+}
+
 static __attribute__((noinline)) int free_slowly(struct cache *cache, pfn_t start, size_t size)
 {
 	struct zone *zone = zone_of(zones, start);

@@ -34,6 +34,12 @@ void frame_alloc_init(void *state);
 int frame_alloc(enum memory_kind, uint32_t node, size_t size, pfn_t *start) must_check;
 
 /*
+ * Takes a whole area of this region, as a device needs it that may write to one region and not to
+ * another. -ENOMEM.
+ */
+int frame_alloc_area_in(const struct region *, pfn_t *start) must_check;
+
+/*
  * Gives back what frame_alloc() gave. 2 MiB may be given back in frames of 4 KiB, and 512 frames of
  * one area, if they have one owner, as 2 MiB.
  * -EBUSY: it is pinned or locked, and stays allocated. -EINVAL: not allocated, or another size.

@@ -417,3 +417,26 @@ TEST(alloc, random_requests_match_a_model)
 		slots[i].size = 0;
 	}
 }
+
+/* An area can be had of the region that is asked for, and of no other, while it has one. */
+TEST(alloc, area_of_a_region)
+{
+	size_t nr;
+	const struct region *regions = page_map_regions(&nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t most = region_frames(&regions[i]) / PAGES_PER_AREA;
+		pfn_t areas[4];
+		size_t taken = 0;
+
+		while (taken < ARRAY_SIZE(areas) &&
+		       frame_alloc_area_in(&regions[i], &areas[taken]) == 0) {
+			expect(region_holds(&regions[i], areas[taken]));
+			expect_eq(areas[taken].n % PAGES_PER_AREA, 0);
+			taken++;
+		}
+		expect(taken > 0 || most <= 1);
+		for (size_t j = 0; j < taken; j++)
+			expect_eq(frame_free(areas[j], AREA_SIZE), 0);
+	}
+}

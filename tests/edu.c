@@ -34,9 +34,9 @@ static pfn_t take(struct edu *edu, enum memory_kind kind)
 {
 	pfn_t area;
 
-	if (kind == MEMORY_PERSISTENT)
-		(void)next_writable(NULL);
 	area = test_take(kind, AREA_SIZE);
+	if (kind == MEMORY_PERSISTENT && !pfn_to_region(area)->writable)
+		skip("no persistent memory may be written; write=all or write=NAME permits it");
 	if (pfn_to_phys(area).addr >= edu_reach(edu).addr)
 		skip("the device does not reach %s memory", memory_kind_name(kind));
 	return area;
