@@ -334,6 +334,20 @@ static void *area_for_tables(void)
 	return host_virt(pfn_to_phys(area));
 }
 
+/* The same area again. */
+static bool area_from_tables(void *area)
+{
+	for (size_t i = 0; i < nr_zones; i++) {
+		const struct region *region = zones[i].region;
+		uintptr_t start = (uintptr_t)host_virt(pfn_to_phys(region->start));
+		uint64_t frame = ((uintptr_t)area - start) >> PAGE_SHIFT;
+
+		if (region->kind == MEMORY_DRAM && frame < pfn_distance(region->start, region->end))
+			return !frame_free(pfn_add(region->start, frame), AREA_SIZE);
+	}
+	return false;
+}
+
 void frame_alloc_init(void *state)
 {
 	size_t nr_slots = row_slots(page_map.regions, page_map.nr_regions);
@@ -351,5 +365,5 @@ void frame_alloc_init(void *state)
 	}
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
 		row_cache_init(&caches[cpu].rows, &slots[cpu * nr_slots], nr_slots, zones);
-	table_pool_set_source(area_for_tables);
+	table_pool_set_source(area_for_tables, area_from_tables);
 }

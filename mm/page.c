@@ -9,9 +9,9 @@
  * the collapse will see it; otherwise it is undone. Swaps are full fences, as is the mark that a
  * collapse sets before it reads the table, so that one of the two always sees the other.
  *
- * A table stays a table for good, so a swap that goes astray hits a page's word and nothing else,
- * and whoever fills or clears a table does it by adding and subtracting, never by storing, so that
- * undoing stays possible. Tables out of use are zero.
+ * A table stays a table meanwhile (mm/table_pool.h), so a swap that goes astray hits a page's word
+ * and nothing else, and whoever fills or clears a table does it by adding and subtracting, never by
+ * storing, so that undoing stays possible. Tables out of use are zero.
  */
 #include "mm/page.h"
 

@@ -10,7 +10,9 @@ atomic_uint table_wishes;
 static struct {
 	struct table_stack reserve;
 	atomic_size_t total;
-	void *(*source)(void);
+	void *(*take_area)(void);
+	bool (*give_area)(void *);
+	struct page_table *own, *own_end; /* what it began with, which stays for good */
 } pool __attribute__((aligned(64)));
 
 static struct table_stack shared __attribute__((aligned(64)));
@@ -70,15 +72,18 @@ void table_pool_init(void *state, struct page_table *tables, size_t nr)
 	tables_at_hand = state;
 	table_stack_init(&shared);
 	table_stack_init(&pool.reserve);
-	pool.source = NULL;
+	table_pool_set_source(NULL, NULL);
+	pool.own = tables;
+	pool.own_end = tables + nr;
 	atomic_store(&pool.total, 0);
 	atomic_store(&table_wishes, 0);
 	add(tables, nr);
 }
 
-void table_pool_set_source(void *(*area)(void))
+void table_pool_set_source(void *(*take)(void), bool (*give)(void *))
 {
-	pool.source = area;
+	pool.take_area = take;
+	pool.give_area = give;
 }
 
 /* --- What this CPU has at hand --- */
@@ -129,7 +134,7 @@ static __attribute__((noinline)) struct page_table *get_slowly(struct tables_at_
 
 	give_all_back(mine);
 	while (!(nr = table_pop(&shared, tables))) {
-		struct page_table *area = pool.source ? pool.source() : NULL;
+		struct page_table *area = pool.take_area ? pool.take_area() : NULL;
 
 		if (!area) {
 			atomic_fetch_add(&table_wishes, 1);
@@ -181,6 +186,130 @@ void table_put(struct page_table *table, enum table_use use)
 void table_pool_flush(void)
 {
 	give_all_back(&tables_at_hand[host_cpu()]);
+}
+
+/* --- Giving areas back --- */
+
+/*
+ * A list of spare tables outside of the pool: the first word has the next one's address. The second
+ * is a mark that no page's word looks like, and so is the third, in the first table of an area that
+ * is to go.
+ */
+enum { NEXT, LISTED, GOING };
+
+static void list_add(struct page_table **list, struct page_table *table)
+{
+	atomic_store(&table->word[NEXT], (word_t)(uintptr_t)*list | WORD_SPLIT);
+	atomic_store(&table->word[LISTED], WORD_SPLIT);
+	*list = table;
+}
+
+static struct page_table *list_next(const struct page_table *table)
+{
+	return (struct page_table *)word_table(atomic_load(&table->word[NEXT]));
+}
+
+static struct page_table *list_take(struct page_table **list)
+{
+	struct page_table *table = *list;
+
+	if (table) {
+		*list = list_next(table);
+		atomic_store(&table->word[NEXT], 0);
+		atomic_store(&table->word[LISTED], 0);
+	}
+	return table;
+}
+
+static bool is_own(const struct page_table *table)
+{
+	return table >= pool.own && table < pool.own_end;
+}
+
+static void list_stack(struct table_stack *stack, struct page_table **own,
+		       struct page_table **others)
+{
+	struct page_table *tables[TABLE_BATCH];
+	unsigned nr;
+
+	while ((nr = table_pop(stack, tables)))
+		while (nr-- > 0)
+			list_add(is_own(tables[nr]) ? own : others, tables[nr]);
+}
+
+static void share_list(struct page_table **list)
+{
+	struct page_table *tables[TABLE_BATCH];
+	unsigned nr;
+
+	do {
+		for (nr = 0; nr < TABLE_BATCH && *list; nr++)
+			tables[nr] = list_take(list);
+		share(tables, nr);
+	} while (nr > 0);
+}
+
+/* Fills the reserve with what the pool began with, so that no area has to stay for its sake. */
+static void change_reserve(struct page_table **others)
+{
+	struct page_table *own = NULL, *tables[TABLE_BATCH];
+	unsigned nr;
+
+	list_stack(&pool.reserve, &own, others);
+	share_list(&own);
+	while (reserve_is_short() && (nr = table_pop(&shared, tables)))
+		share(tables, nr);
+}
+
+static bool begins_spare_area(const struct page_table *table)
+{
+	if ((uintptr_t)table % AREA_SIZE != 0)
+		return false;
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		if (atomic_load(&table[i].word[LISTED]) != WORD_SPLIT)
+			return false;
+	return true;
+}
+
+/* Moves the first tables of areas that can go to a list of their own; the others are dropped. */
+static void sort_out(struct page_table **list, struct page_table **areas)
+{
+	struct page_table *left = NULL, *table;
+
+	for (table = *list; table; table = list_next(table))
+		if (begins_spare_area(table))
+			atomic_store(&table->word[GOING], WORD_SPLIT);
+	while ((table = list_take(list))) {
+		struct page_table *first =
+			(struct page_table *)align_down((uintptr_t)table, AREA_SIZE);
+
+		if (atomic_load(&first->word[GOING]) != WORD_SPLIT)
+			list_add(&left, table);
+		else if (table == first)
+			list_add(areas, table);
+	}
+	*list = left;
+}
+
+void table_pool_trim(void)
+{
+	struct page_table *own = NULL, *others = NULL, *areas = NULL, *area;
+
+	if (!pool.give_area)
+		return;
+	table_pool_flush();
+	list_stack(&shared, &own, &others);
+	share_list(&own);
+	/* These do for poisoning while the reserve is empty. */
+	if (atomic_load(&shared.nr) >= TABLE_POOL_RESERVE)
+		change_reserve(&others);
+	sort_out(&others, &areas);
+	share_list(&others);
+	while ((area = list_take(&areas))) {
+		atomic_fetch_sub(&pool.total, PAGES_PER_AREA);
+		if (!pool.give_area(area))
+			add(area, PAGES_PER_AREA);
+	}
 }
 
 /* --- Account --- */

@@ -2,9 +2,9 @@
 /*
  * The memory for the tables of split areas: 4 KiB each, 512 words.
  *
- * A table stays a table for good: a CPU that still looks through a stale pointer finds words that
- * describe pages, never somebody's data. In the pool every word of a table is zero, but for pins
- * that went astray and are about to be undone, and for the links of a stack.
+ * A table stays a table while any CPU uses the map: one that still looks through a stale pointer
+ * finds words that describe pages, never somebody's data. In the pool every word of a table is
+ * zero, but for pins that went astray and are about to be undone, and for the links of a stack.
  *
  * Each CPU has up to TABLES_AT_HAND tables that no other touches, so that a split and a collapse
  * meet nobody. Behind them is what all share: a stack, and one of TABLE_POOL_RESERVE tables that
@@ -43,8 +43,11 @@ size_t table_pool_state_size(void);
  */
 void table_pool_init(void *state, struct page_table *tables, size_t nr);
 
-/* Where more comes from: AREA_SIZE bytes, area-aligned, in DRAM, or NULL. NULL: nowhere. */
-void table_pool_set_source(void *(*area)(void));
+/*
+ * Where more comes from: AREA_SIZE bytes, area-aligned, in DRAM, or NULL; and where that goes
+ * again. False: it is not wanted there. NULL: nowhere.
+ */
+void table_pool_set_source(void *(*take)(void), bool (*give)(void *area));
 
 /* A table of zeros that is the caller's alone, and returns so. NULL: none to be had. */
 struct page_table *table_get(enum table_use) must_check;
@@ -77,6 +80,14 @@ static inline struct page_table *table_at_hand(void)
 
 /* Gives back what this CPU has at hand. For a CPU that becomes idle. */
 void table_pool_flush(void);
+
+/*
+ * Gives back the areas of which all tables are spare. That ends their being tables, so only CPU 0
+ * calls it, outside of host_on_each_cpu() and of every operation on the map: then no CPU looks
+ * through a pointer that it read earlier, and no area's word has that of a spare table. Poisoning
+ * may begin meanwhile, on any CPU, and finds as many tables as ever; it must not have begun before.
+ */
+void table_pool_trim(void);
 
 /* While nobody changes the pool: NULL, or what is broken in it. */
 const char *table_pool_check(void);

@@ -71,7 +71,7 @@ unsigned table_pop(struct table_stack *stack, struct page_table *tables[TABLE_BA
 		if (!first)
 			return 0;
 		/* Another CPU may have taken it already: then this is not its next, but tables
-		 * stay readable for good and the exchange fails. */
+		 * stay readable and the exchange fails. */
 	} while (!atomic_compare_exchange_weak(&stack->top, &old,
 					       top_of(linked(atomic_load(&first->word[0])), old)));
 	tables[0] = first;

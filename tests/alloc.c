@@ -369,15 +369,123 @@ TEST(alloc, tables_at_hand_come_back)
 	struct chain areas = {.length = 0};
 	static struct sharing sharing;
 
-	if (host_cpus() == 1)
-		skip("there is one CPU only");
 	sharing.got = false;
 	for (size_t i = 0; i < AREAS; i++)
 		sharing.areas[i] = test_take(MEMORY_DRAM, AREA_SIZE);
 	barrier_init(&sharing.barrier, host_cpus());
 	take_all(&areas, AREA_SIZE);
 	host_on_each_cpu(run_out, &sharing);
-	expect(sharing.got);
+	/* One CPU alone has taken what it had at hand, too. */
+	expect_eq(sharing.got, host_cpus() > 1);
+	chain_free(&areas);
+}
+
+/* Areas that are split until the pool of tables has to grow. */
+struct growth {
+	pfn_t areas[64];
+	size_t nr;
+};
+
+static bool split_one_more(struct growth *growth, enum memory_kind kind)
+{
+	pfn_t *area = &growth->areas[growth->nr];
+
+	if (growth->nr == ARRAY_SIZE(growth->areas) || frame_alloc(kind, NODE_ANY, AREA_SIZE, area))
+		return false;
+	growth->nr++;
+	return page_split(*area) == 0;
+}
+
+static void grow_pool(struct growth *growth)
+{
+	size_t before = table_pool_total();
+
+	growth->nr = 0;
+	while (table_pool_total() == before)
+		require(split_one_more(growth, MEMORY_PERSISTENT) ||
+			split_one_more(growth, MEMORY_DRAM));
+}
+
+static void collapse_all(struct growth *growth)
+{
+	while (growth->nr > 0) {
+		pfn_t area = growth->areas[--growth->nr];
+
+		expect_eq(page_collapse(area), 0);
+		expect_eq(frame_free(area, AREA_SIZE), 0);
+	}
+}
+
+/* The memory of tables that nobody needs any more is free again, to the last frame. */
+TEST(alloc, memory_for_tables_comes_back)
+{
+	static struct growth growth;
+	uint64_t free_before;
+	size_t total_before;
+
+	table_pool_trim();
+	free_before = frames_free(MEMORY_DRAM);
+	total_before = table_pool_total();
+	grow_pool(&growth);
+	collapse_all(&growth);
+	expect(table_pool_total() > total_before);
+	expect(frames_free(MEMORY_DRAM) < free_before);
+	table_pool_trim();
+	expect_eq(table_pool_total(), total_before);
+	expect_eq(frames_free(MEMORY_DRAM), free_before);
+}
+
+/* As long as one table of an area is used, all of them stay, and what they say. */
+TEST(alloc, tables_in_use_stay)
+{
+	static struct growth growth;
+	struct page *page;
+	pfn_t last;
+	size_t total;
+
+	table_pool_trim();
+	grow_pool(&growth);
+	last = growth.areas[--growth.nr];
+	collapse_all(&growth);
+	total = table_pool_total();
+	page = test_pin(pfn_add(last, 7));
+	page_set_owner(page, 77);
+	table_pool_trim();
+	expect_eq(table_pool_total(), total);
+	expect(page_map_check() == NULL);
+	expect_eq(test_look(pfn_add(last, 7)).owner, 77);
+	page_set_owner(page, 0);
+	page_unpin(page);
+	growth.areas[growth.nr++] = last;
+	collapse_all(&growth);
+}
+
+/* Tables for poisoning keep no area from going, and are as many afterwards. */
+TEST(alloc, reserve_outlives_a_trim)
+{
+	struct page_table *tables, *reserve;
+	struct chain areas = {.length = 0};
+	static struct growth growth;
+	size_t total_before;
+
+	table_pool_trim();
+	total_before = table_pool_total();
+	grow_pool(&growth);
+	collapse_all(&growth);
+	take_all(&areas, AREA_SIZE);
+	tables = take_all_tables();
+	expect_eq(take_reserve(&reserve), TABLE_POOL_RESERVE);
+	/* First those from the bottom: now the reserve is of the area that was added. */
+	put_all_tables(tables);
+	put_all_tables(reserve);
+	chain_free(&areas);
+	table_pool_trim();
+	expect_eq(table_pool_total(), total_before);
+	take_all(&areas, AREA_SIZE);
+	tables = take_all_tables();
+	expect_eq(take_reserve(&reserve), TABLE_POOL_RESERVE);
+	put_all_tables(reserve);
+	put_all_tables(tables);
 	chain_free(&areas);
 }
 

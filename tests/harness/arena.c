@@ -90,6 +90,8 @@ void arenas_take(struct arena *arenas, size_t nr_arenas, size_t nr, enum memory_
 {
 	struct place place = {0};
 	size_t least = state == ARENA_MIXED ? 2 : 1;
+	pfn_t for_tables; /* of what is split */
+	bool leave = frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &for_tables) == 0;
 
 	if (kind == MEMORY_PERSISTENT) {
 		place.region = next_writable(NULL);
@@ -99,6 +101,8 @@ void arenas_take(struct arena *arenas, size_t nr_arenas, size_t nr, enum memory_
 		arenas[i] = (struct arena){.kind = kind};
 	while (arenas[0].nr < nr && take_round(arenas, nr_arenas, &place))
 		;
+	if (leave)
+		give_area(MEMORY_DRAM, for_tables);
 	if (arenas[0].nr < least) {
 		arenas_give(arenas, nr_arenas);
 		skip("too little %s memory: %zu CPUs need %zu MiB each", memory_kind_name(kind),
