@@ -218,12 +218,19 @@ static unsigned do_admin(const struct nvme_command *command, uint32_t *result)
 
 /* --- Queues. --- */
 
+static volatile uint32_t *doorbell(unsigned number, unsigned completions)
+{
+	return &fake.doorbells[(2 * number + completions) * FAKE_STRIDE / sizeof(uint32_t)];
+}
+
 static void complete(struct fake_ring *ring, unsigned number, unsigned id, uint32_t result,
 		     unsigned status)
 {
 	struct nvme_completion *to = &ring->completions[ring->tail];
 	uint64_t head = ring->head;
 
+	if ((ring->tail + 1) % ring->cq_entries == *doorbell(number, 1))
+		fail("completion queue %u overflows", number);
 	if (number > 0) {
 		id += fake.fault == FAKE_BAD_ID ? 0x4000 : 0;
 		id ^= fake.fault == FAKE_IDLE_ID ? 0x10 : 0;
@@ -237,11 +244,6 @@ static void complete(struct fake_ring *ring, unsigned number, unsigned id, uint3
 		ring->tail = 0;
 		ring->phase ^= 1;
 	}
-}
-
-static volatile uint32_t *doorbell(unsigned number, unsigned completions)
-{
-	return &fake.doorbells[(2 * number + completions) * FAKE_STRIDE / sizeof(uint32_t)];
 }
 
 static void do_command(struct fake_ring *ring, unsigned number, const struct nvme_command *command)

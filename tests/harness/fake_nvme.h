@@ -57,7 +57,6 @@ extern struct fake_nvme {
 	/* What it saw. */
 	unsigned nr_commands;
 	struct nvme_command last; /* I/O command */
-	unsigned nr_doorbells;    /* that were rung, of completion queues */
 	unsigned resets;
 	bool shut_down;
 	bool dma;
