@@ -62,13 +62,14 @@ static void with_choice(struct nvme_choice choice, void (*body)(struct block_dev
 
 /* --- What a disk holds at its beginning, read one page at a time. --- */
 
-static pfn_t reference, target;
+static pfn_t reference, target, second;
 static size_t reference_bytes;
 
 static void take_areas(void)
 {
 	reference = test_take(MEMORY_DRAM, AREA_SIZE);
 	target = test_take(MEMORY_DRAM, AREA_SIZE);
+	second = test_take(MEMORY_DRAM, AREA_SIZE);
 }
 
 static int read_run(struct block_device *device, size_t sector, pfn_t area, size_t offset,
@@ -141,6 +142,25 @@ static void check_scattered(struct block_device *device)
 	}
 }
 
+/* Reads 4 MiB into two areas, by one request if the disk takes such: the longest lists there are.
+ */
+static void check_longest(struct block_device *device)
+{
+	const struct bio_piece pieces[] = {{pfn_to_page(target), 0, AREA_SIZE},
+					   {pfn_to_page(second), 0, AREA_SIZE}};
+	struct bio bio = {
+		.operation = BLOCK_READ, .pieces = pieces, .nr_pieces = ARRAY_SIZE(pieces)};
+
+	memset(test_virt(second, 0), 0xa5, AREA_SIZE);
+	memset(test_virt(target, 0), 0xa5, AREA_SIZE);
+	require(block_execute(device, &bio) == 0);
+	expect(memcmp(test_virt(target, 0), test_virt(reference, 0), AREA_SIZE) == 0);
+	for (size_t at = 0; at < AREA_SIZE; at += PAGE_SIZE)
+		require(read_run(device, (AREA_SIZE + at) / SECTOR_SIZE, target, at, PAGE_SIZE) ==
+			0);
+	expect(memcmp(test_virt(target, 0), test_virt(second, 0), AREA_SIZE) == 0);
+}
+
 static void check_shapes(struct block_device *device)
 {
 	read_reference(device);
@@ -148,6 +168,8 @@ static void check_shapes(struct block_device *device)
 		for (size_t k = 0; k < ARRAY_SIZE(lengths); k++)
 			if (lengths[k] <= reference_bytes)
 				check_run(device, offsets[i], lengths[k]);
+	if (device->sectors >= 2 * AREA_SIZE / SECTOR_SIZE)
+		check_longest(device);
 	require(page_split(target) == 0);
 	if (reference_bytes == AREA_SIZE)
 		check_scattered(device);

@@ -83,6 +83,8 @@ static void move_by_prps(struct transfer *transfer, const union nvme_data *data)
 	uint64_t list = data->prp2;
 
 	move(transfer, data->prp1, smaller(PAGE_SIZE - data->prp1 % PAGE_SIZE, transfer->bytes));
+	if (transfer->bytes == 0)
+		expect_eq(data->prp2, 0);
 	if (transfer->bytes > 0 && transfer->bytes <= PAGE_SIZE) {
 		move(transfer, data->prp2, transfer->bytes);
 		return;
@@ -181,7 +183,7 @@ static unsigned create(const struct nvme_command *command)
 	unsigned entries = (command->dword10 >> 16) + 1;
 	struct fake_ring *ring = &fake.rings[number];
 
-	if (number == 0 || number > fake.queues_given || entries > nvme_cap_entries(fake.cap) ||
+	if (number == 0 || number > FAKE_QUEUES || entries > nvme_cap_entries(fake.cap) ||
 	    command->data.prp1 % PAGE_SIZE != 0 || !(command->dword11 & NVME_QUEUE_CONTIGUOUS))
 		return NVME_STATUS_INVALID_FIELD;
 	if (command->opcode == NVME_CREATE_CQ) {
@@ -207,7 +209,7 @@ static unsigned do_admin(const struct nvme_command *command, uint32_t *result)
 	case NVME_IDENTIFY:
 		return identify(command);
 	case NVME_SET_FEATURES:
-		*result = (fake.queues_given - 1) << 16 | (fake.queues_given - 1);
+		*result = (fake.completion_queues - 1) << 16 | (fake.submission_queues - 1);
 		return 0;
 	case NVME_CREATE_CQ:
 	case NVME_CREATE_SQ:
@@ -233,7 +235,7 @@ static void complete(struct fake_ring *ring, unsigned number, unsigned id, uint3
 		fail("completion queue %u overflows", number);
 	if (number > 0) {
 		id += fake.fault == FAKE_BAD_ID ? 0x4000 : 0;
-		id ^= fake.fault == FAKE_IDLE_ID ? 0x10 : 0;
+		id ^= fake.fault == FAKE_IDLE_ID ? 1 : 0;
 		number += fake.fault == FAKE_BAD_QUEUE;
 		head += fake.fault == FAKE_BAD_HEAD ? ring->sq_entries : 0;
 	}
@@ -254,6 +256,8 @@ static void do_command(struct fake_ring *ring, unsigned number, const struct nvm
 	fake.nr_commands++;
 	if (fake.nr_commands == fake.gone_after)
 		fake.fault = FAKE_GONE;
+	if (fake.fault == FAKE_SILENT)
+		fake.nr_unanswered++;
 	if (fake.fault != FAKE_SILENT && fake.fault != FAKE_GONE)
 		complete(ring, number, command->id, result, status);
 }
@@ -277,9 +281,19 @@ static void run_ring(unsigned number)
 		do_command(ring, number, &fetched[fake.backwards ? nr - 1 - i : i]);
 }
 
+static bool is_gone(void)
+{
+	return fake.fault == FAKE_GONE || fake.fault == FAKE_ZEROS;
+}
+
+bool fake_was_asked_in_vain(void)
+{
+	return fake.rings[0].commands && *doorbell(0, 0) != fake.rings[0].head;
+}
+
 void fake_run(void)
 {
-	if (fake.fault == FAKE_GONE || !(fake.values[NVME_CSTS / 4] & NVME_CSTS_READY))
+	if (is_gone() || !(fake.values[NVME_CSTS / 4] & NVME_CSTS_READY))
 		return;
 	for (unsigned number = 0; number <= FAKE_QUEUES; number++)
 		run_ring(number);
@@ -320,6 +334,7 @@ static void write_cc(uint32_t before, uint32_t value)
 		enable();
 	} else if ((before & NVME_CC_ENABLE) && !(value & NVME_CC_ENABLE)) {
 		fake.resets++;
+		fake.nr_unanswered = 0;
 		if (fake.fault != FAKE_NEVER_STOPS)
 			fake.values[NVME_CSTS / 4] = 0;
 	}
@@ -328,8 +343,8 @@ static void write_cc(uint32_t before, uint32_t value)
 static uint32_t read_register(const struct nvme_registers *registers, enum nvme_register at)
 {
 	(void)registers;
-	if (fake.fault == FAKE_GONE)
-		return NVME_GONE;
+	if (is_gone())
+		return fake.fault == FAKE_ZEROS ? 0 : NVME_GONE;
 	if (at == NVME_CSTS)
 		fake_run();
 	return fake.values[at / 4];
@@ -341,7 +356,7 @@ static void write_register(const struct nvme_registers *registers, enum nvme_reg
 	uint32_t before = fake.values[at / 4];
 
 	(void)registers;
-	if (fake.fault == FAKE_GONE)
+	if (is_gone())
 		return;
 	fake.values[at / 4] = value;
 	if (at == NVME_CC)
@@ -351,6 +366,8 @@ static void write_register(const struct nvme_registers *registers, enum nvme_reg
 static void set_dma(const struct nvme_registers *registers, bool on)
 {
 	(void)registers;
+	if (on && fake.nr_unanswered > 0)
+		fail("memory is given to a controller that was not reset and has commands");
 	fake.dma = on;
 }
 
@@ -404,7 +421,8 @@ void fake_create(void)
 	/* Queues of 16 entries, 500 ms, doorbells 8 bytes apart. */
 	fake.cap = 15 | 1ULL << 24 | 1ULL << 32 | NVME_CAP_NVM_COMMANDS;
 	fake.version = 0x00010400;
-	fake.queues_given = FAKE_QUEUES;
+	fake.submission_queues = FAKE_QUEUES;
+	fake.completion_queues = FAKE_QUEUES;
 	fake.controller = (struct nvme_identify_controller){
 		.serial = "FAKE-1              ",
 		.model = "A controller in memory                  ",
@@ -420,7 +438,7 @@ void fake_create(void)
 			.blocks = FAKE_AREAS * AREA_SIZE >> (i ? 12 : 9),
 			.last_format = 1,
 			.format = (uint8_t)i,
-			.formats = {{.block_shift = 9}, {.block_shift = 12}},
+			.formats = {{.block_shift = 9}, {.block_shift = 12}, {.block_shift = 9}},
 		};
 	}
 }

@@ -17,6 +17,7 @@ enum { FAKE_NAMESPACES = 2, FAKE_QUEUES = 4, FAKE_STRIDE = 8, FAKE_AREAS = 3 };
 enum fake_fault {
 	FAKE_SOUND,
 	FAKE_GONE,        /* registers read all ones, nothing is done */
+	FAKE_ZEROS,       /* the same with zeros */
 	FAKE_NEVER_READY, /* does not start */
 	FAKE_NEVER_STOPS, /* starts, and cannot be reset */
 	FAKE_FATAL,       /* says that it failed, once it is enabled */
@@ -44,7 +45,7 @@ extern struct fake_nvme {
 	struct nvme_identify_controller controller;
 	struct nvme_identify_namespace namespaces[FAKE_NAMESPACES];
 	uint32_t list[NVME_NAMESPACE_LIST_MAX];
-	unsigned queues_given;
+	unsigned submission_queues, completion_queues; /* that it gives */
 
 	/* How it behaves. */
 	enum fake_fault fault;
@@ -57,6 +58,7 @@ extern struct fake_nvme {
 	/* What it saw. */
 	unsigned nr_commands;
 	struct nvme_command last; /* I/O command */
+	unsigned nr_unanswered;   /* since it was reset */
 	unsigned resets;
 	bool shut_down;
 	bool dma;
@@ -80,6 +82,9 @@ int fake_open(unsigned queues, bool sgl) must_check;
 
 /* The driver's disk number i, which drives the controller when it is polled. */
 struct block_device *fake_disk(size_t i);
+
+/* Whether there are admin commands that it did not fetch before it was gone. */
+bool fake_was_asked_in_vain(void);
 
 /* Lets it do what it was told. */
 void fake_run(void);
