@@ -4,10 +4,33 @@
 #include "kernel/mmio.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Of a request: far from what takes as long as a timeout. */
-enum { MAX_BYTES = 16 << 20 };
+enum {
+	MAX_BYTES = 16 << 20, /* of a request: far from what takes as long as a timeout */
+	LINES_MAX = 32,       /* of the report about one disk */
+};
+
+/* --- The report. --- */
+
+static void printf_like(2, 3) say(struct virtio_disk *disk, const char *format, ...)
+{
+	unsigned before = atomic_fetch_add(&disk->lines, 1);
+	char line[160];
+	int length = snprintf(line, sizeof(line), "# %s: ", disk->name);
+	va_list arguments;
+
+	if (before > LINES_MAX)
+		return;
+	if (before == LINES_MAX)
+		format = "more is not reported";
+	va_start(arguments, format);
+	vsnprintf(line + length, sizeof(line) - (size_t)length, format, arguments);
+	va_end(arguments);
+	host_print(line);
+}
 
 /* --- Requests. --- */
 
@@ -48,13 +71,11 @@ static uint8_t status_of(const struct virtio_slot *slot)
 	return __atomic_load_n(&slot->status, __ATOMIC_RELAXED);
 }
 
-/* What became of a request; -EPROTO: no device that makes sense says so. */
-static int result_of(const struct block_request *request, uint8_t status, uint32_t written)
+/* -EPROTO: no device that makes sense says so. */
+static int error_of(const struct block_request *request, uint8_t status, uint32_t written)
 {
 	size_t data = request->operation == BLOCK_READ ? request->bytes : 0;
 
-	if (likely(status == VIRTIO_BLK_OK && written == data + 1))
-		return 0;
 	if (written > data + 1)
 		return -EPROTO;
 	switch (status) {
@@ -69,9 +90,34 @@ static int result_of(const struct block_request *request, uint8_t status, uint32
 	}
 }
 
+static int complain(struct virtio_disk *disk, const struct block_request *request, uint8_t status,
+		    uint32_t written)
+{
+	static const char *const names[] = {
+		[BLOCK_READ] = "read", [BLOCK_WRITE] = "write", [BLOCK_FLUSH] = "flush"};
+	int error = error_of(request, status, written);
+
+	if (error)
+		say(disk, "%s of %zu bytes at sector %llu failed: status %u, %u bytes written",
+		    names[request->operation], request->bytes, (unsigned long long)request->sector,
+		    status, written);
+	return error;
+}
+
+/* What became of a request. */
+static inline int result_of(struct virtio_disk *disk, const struct block_request *request,
+			    uint8_t status, uint32_t written)
+{
+	size_t data = request->operation == BLOCK_READ ? request->bytes : 0;
+
+	if (likely(status == VIRTIO_BLK_OK && written == data + 1))
+		return 0;
+	return complain(disk, request, status, written);
+}
+
 static int virtio_disk_poll(struct block_device *device, struct block_queue *block)
 {
-	const struct virtio_disk *disk = (struct virtio_disk *)device;
+	struct virtio_disk *disk = (struct virtio_disk *)device;
 	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
 	int nr = 0;
 
@@ -86,7 +132,7 @@ static int virtio_disk_poll(struct block_device *device, struct block_queue *blo
 		if (slot < 0)
 			return slot == -EAGAIN ? nr : slot;
 		request = queue->requests[slot];
-		result = result_of(request, status_of(&queue->ring.slots[slot]), written);
+		result = result_of(disk, request, status_of(&queue->ring.slots[slot]), written);
 		if (unlikely(result == -EPROTO))
 			return -EIO;
 		virtio_ring_release(&queue->ring, (unsigned)slot);
@@ -150,12 +196,15 @@ static void give_up(struct virtio_disk *disk)
 {
 	disk->given_up = true;
 	pci_disable(disk->virtio.function);
+	say(disk, "given up: %s", disk->virtio.fault);
 }
 
 static void virtio_disk_recover(struct block_device *device, int why)
 {
 	struct virtio_disk *disk = (struct virtio_disk *)device;
 
+	say(disk, "reset, since %s",
+	    why == -ETIMEDOUT ? "a request takes too long" : "its answers make no sense");
 	if (virtio_pci_reset(&disk->virtio) != 0)
 		give_up(disk);
 	fail_requests(disk, disk->given_up ? -ENODEV : why);

@@ -17,6 +17,8 @@
 #include "mm/compiler.h"
 #include "mm/host.h"
 
+#include <stdatomic.h>
+
 struct virtio_disk_queue {
 	struct block_queue block;
 	struct virtio_ring ring;
@@ -32,6 +34,7 @@ struct virtio_disk {
 	struct virtio_pci virtio;
 	struct virtio_blk_description description;
 	bool given_up;
+	atomic_uint lines; /* of the report, about this disk */
 	char name[DISK_NAME_MAX];
 	struct block_queue *queues[HOST_CPUS_MAX]; /* each the first part of a virtio_disk_queue */
 };

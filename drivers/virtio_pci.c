@@ -45,7 +45,7 @@ static bool is_usable(const struct pci_function *function, const struct place *p
 {
 	struct pci_bar bar;
 
-	return place->bar < VIRTIO_BARS && place->length >= least && place->offset % 4 == 0 &&
+	return place->length >= least && place->offset % 4 == 0 &&
 	       pci_bar(function, place->bar, &bar) == 0 && !bar.io &&
 	       (uint64_t)place->offset + place->length <= bar.bytes;
 }
