@@ -3,116 +3,22 @@
  * What operations of the core and of the block layer cost, in instructions. The figures have the
  * names and do the work of those that `make bench` times in a process, but for core.init_1tib: a
  * running kernel cannot begin its own page map anew.
- *
- * An emulator that counts instructions makes of the time stamp counter a counter of them, so that a
- * figure is exact and every run finds the same: a change that costs a single one is seen. It says
- * nothing about caches or about what the CPU does at the same time; timing it does.
- *
- * With interrupts off nothing else runs. Every figure is less what a call of nothing takes, on
- * average of many calls, and rounded up. The first call is not counted: it finds no memory at hand.
  */
 #include "drivers/ramdisk.h"
-#include "kernel/registers.h"
+#include "kernel/registers.h" /* rdtsc(): there is nothing to count in a process */
 #include "mm/frame_alloc.h"
 #include "mm/page.h"
+#include "tests/count.h"
 #include "tests/harness/memory.h"
 #include "tests/test.h"
 
 #include <errno.h>
 
 enum {
-	CALLS = 64,
 	BATCH = 512,
 	OTHER_ROWS = 2048,
 	STEP = 167, /* odd, and more than a row */
 };
-
-struct figure {
-	const char *name;
-	void (*operation)(void);
-	/* Before and after each call, and not counted; NULL: there is nothing to do. */
-	void (*prepare)(void);
-	void (*undo)(void);
-	unsigned times; /* how often a call does what is measured; 0: once */
-};
-
-static int error; /* of all operations, or-ed */
-
-/* --- Count. --- */
-
-/* One function for every length: a copy of it might take another step. */
-static __attribute__((noinline)) uint64_t ticks_of_turns(uint64_t turns)
-{
-	uint64_t start, end;
-
-	interrupts_off();
-	start = rdtsc();
-	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(turns) : : "cc");
-	end = rdtsc();
-	interrupts_on();
-	return end - start;
-}
-
-/*
- * A turn is two instructions. A clock of any other kind has steps or a rate of its own, and cannot
- * agree at each of many lengths.
- */
-static void need_counted_instructions(void)
-{
-	uint64_t first = ticks_of_turns(1);
-
-	for (uint64_t more = 1; more <= 256; more++)
-		if (ticks_of_turns(1 + more) - first != 2 * more)
-			skip("the time stamp counter does not count instructions");
-}
-
-static void nothing(void)
-{
-}
-
-static uint64_t ticks_of_call(const struct figure *figure)
-{
-	/* Volatile: a call of nothing is to be a call, too. */
-	void (*volatile operation)(void) = figure->operation;
-	uint64_t start, end;
-
-	if (figure->prepare)
-		figure->prepare();
-	interrupts_off();
-	start = rdtsc();
-	operation();
-	end = rdtsc();
-	interrupts_on();
-	if (figure->undo)
-		figure->undo();
-	return end - start;
-}
-
-static uint64_t ticks_of_calls(const struct figure *figure)
-{
-	uint64_t sum = 0;
-
-	frame_alloc_flush();
-	(void)ticks_of_call(figure);
-	for (unsigned i = 0; i < CALLS; i++)
-		sum += ticks_of_call(figure);
-	return sum;
-}
-
-/* The first figure is nothing. */
-static void count(const struct figure *figures, size_t nr)
-{
-	uint64_t overhead = ticks_of_calls(&figures[0]);
-
-	error = 0;
-	for (size_t i = 1; i < nr; i++) {
-		uint64_t sum = ticks_of_calls(&figures[i]) - overhead;
-		uint64_t operations = CALLS * (figures[i].times ? figures[i].times : 1);
-
-		measure(figures[i].name, (sum + operations - 1) / operations, "instructions");
-	}
-	expect_eq(error, 0);
-}
 
 /* --- The core, on persistent memory, which nothing here touches. --- */
 
@@ -123,12 +29,12 @@ static pfn_t frames[OTHER_ROWS];
 
 static void split(void)
 {
-	error |= page_split(area);
+	count_error |= page_split(area);
 }
 
 static void collapse(void)
 {
-	error |= page_collapse(area);
+	count_error |= page_collapse(area);
 }
 
 static void get_page(void)
@@ -153,21 +59,21 @@ static void pin(void)
 
 static void pair(size_t size)
 {
-	error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, size, &frames[0]);
-	error |= frame_free(frames[0], size);
+	count_error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, size, &frames[0]);
+	count_error |= frame_free(frames[0], size);
 }
 
 static void allocate(size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, PAGE_SIZE, &frames[i]);
+		count_error |= frame_alloc(MEMORY_PERSISTENT, NODE_ANY, PAGE_SIZE, &frames[i]);
 }
 
 /* All of them, for `nr` is a power of two; no two of one row after each other. */
 static void free_shuffled(size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		error |= frame_free(frames[i * STEP % nr], PAGE_SIZE);
+		count_error |= frame_free(frames[i * STEP % nr], PAGE_SIZE);
 }
 
 static void pair4k(void)
@@ -199,7 +105,7 @@ static void free_rows(void)
 }
 
 static const struct figure core[] = {
-	{.operation = nothing},
+	{.operation = count_nothing},
 	{.name = "page_to_pfn", .operation = to_pfn, .prepare = get_page},
 	{.name = "lookup_whole", .operation = lookup},
 	{.name = "lookup_split", .operation = lookup, .prepare = split, .undo = collapse},
@@ -219,7 +125,7 @@ static const struct figure core[] = {
 /* The core's functions; allocations include the free. */
 TEST(cost, core)
 {
-	need_counted_instructions();
+	count_needs_clock();
 	if (!next_region(NULL, MEMORY_PERSISTENT))
 		skip("the machine has no persistent memory");
 	require(frame_alloc(MEMORY_PERSISTENT, NODE_ANY, AREA_SIZE, &area) == 0);
@@ -266,12 +172,12 @@ static struct bio bio;
 
 static void execute(void)
 {
-	error |= block_execute(&disk.device, &bio);
+	count_error |= block_execute(&disk.device, &bio);
 }
 
 static void execute_idle(void)
 {
-	error |= block_execute(&idle, &bio);
+	count_error |= block_execute(&idle, &bio);
 }
 
 static void prepare(enum block_operation operation, size_t length)
@@ -296,7 +202,7 @@ static void prepare_read2m(void)
 }
 
 static const struct figure block[] = {
-	{.operation = nothing},
+	{.operation = count_nothing},
 	{.name = "read4k", .operation = execute, .prepare = prepare_read4k},
 	{.name = "write4k", .operation = execute, .prepare = prepare_write4k},
 	{.name = "read2m", .operation = execute, .prepare = prepare_read2m},
@@ -313,7 +219,7 @@ static void destroy_disk(void *unused)
 /* A bio, from submission to done(), on a RAM disk: copying 8 bytes is one of its instructions. */
 TEST(cost, block)
 {
-	need_counted_instructions();
+	count_needs_clock();
 	require(block_device_init(&idle) == 0);
 	require(ramdisk_create(&disk, "ram0", NODE_ANY, AREA_SIZE) == 0);
 	test_cleanup(destroy_disk, NULL);
