@@ -18,5 +18,8 @@ void bad_frames_init(void);
 void bad_frames_add(pfn_t);
 void bad_frames_remove(pfn_t);
 
+/* Whether there was no room for all: then nobody knows any more which frames are bad. */
+bool bad_frames_overflowed(void);
+
 /* Whether one of [start, end) is bad, or may be: there was no room for all. */
 bool bad_frames_may_have(pfn_t start, pfn_t end);

@@ -25,6 +25,7 @@ _Static_assert(PFN_LIMIT <= 1UL << PAGE_HANDLE_SIZE_SHIFT, "a frame's number fit
 _Static_assert(PAGE_SIZE << PAGE_HANDLE_SIZE_SHIFT > 1UL << 47 &&
 		       AREA_SIZE << PAGE_HANDLE_SIZE_SHIFT == 1UL << 63,
 	       "no handle has bits 63..47 all alike, as a canonical address has");
+_Static_assert(PAGE_PINS_MAX == WORD_PINS_MAX, "a page holds as many pins as its word");
 
 static inline struct page *small_page(pfn_t frame)
 {
@@ -156,7 +157,7 @@ int page_look(pfn_t frame, struct page_info *info)
 		.owner = word_owner(word),
 		.locked = word & WORD_LOCKED,
 		.dirty = word & WORD_DIRTY,
-		.poisoned = word & WORD_POISONED,
+		.poisoned = word & WORD_OUT_OF_USE,
 		.allocated = word & WORD_ALLOCATED,
 	};
 	return 0;

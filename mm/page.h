@@ -32,7 +32,7 @@
 struct page; /* never defined */
 
 /* Pins that one page can hold at once; the next one is refused. */
-#define PAGE_PINS_MAX ((1u << 20) - 1)
+#define PAGE_PINS_MAX ((1u << 20) - 1 - 1024)
 
 /* Bytes of metadata that page_map_init() needs for these regions. */
 size_t page_map_size(const struct region *regions, size_t nr);
@@ -133,19 +133,19 @@ int page_split(pfn_t) must_check;
 int page_collapse(pfn_t) must_check;
 
 /*
- * Takes one frame out of use: nothing pins or allocates it from now on; pins that exist
- * stay until they are returned. A whole area is split, so that only this frame is lost; while it is
- * pinned, which forbids that, all of it is out of use, until the last pin is returned. From any
- * context, a machine check included. 0, -ENOENT, or -ENOMEM.
- *
- * While another frame of the same area is taken into use again or its area is being split, a pin
- * may still get through for a moment.
+ * Takes one frame out of use: from now on nothing pins or allocates it, until page_unpoison(); pins
+ * that exist stay until they are returned. A whole area is split, so that only this frame is lost;
+ * while it is pinned, which forbids that, or there is no memory for the table, all of it is out of
+ * use, until the last pin is returned or it is split. From any context, a machine check included.
+ * 0 or -ENOENT.
  */
 int page_poison(pfn_t) must_check;
 
 /*
- * Takes a frame into use again whose medium was repaired. 0: it is not poisoned now. -ENOENT: no
- * such frame. -EBUSY: it has PAGE_PINS_MAX pins.
+ * Takes a frame into use again whose medium was repaired. 0: it keeps nothing out of use any more,
+ * but for a moment while another CPU looks at the same page. -ENOENT: no such frame. -ENOSPC: it
+ * stays as it is, for more than BAD_FRAMES_MAX frames were bad at the same time and nobody knows
+ * any more which.
  */
 int page_unpoison(pfn_t) must_check;
 

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "mm/bad_frames.h"
 #include "mm/page.h"
 #include "mm/page_map.h"
 
@@ -27,6 +28,20 @@ static const char *broken(const char *what, pfn_t where)
 	return finding;
 }
 
+/* A page of the frames [start, end) is poisoned exactly when one of them is known to be bad. */
+static const char *check_poison(word_t word, pfn_t start, pfn_t end)
+{
+	bool poisoned = word & WORD_POISONED;
+
+	if (word & WORD_HEALING)
+		return broken("page: marked as healing", start);
+	if (bad_frames_overflowed() || poisoned == bad_frames_may_have(start, end))
+		return NULL;
+	return broken(poisoned ? "page: poisoned, but not known to be bad"
+			       : "page: known to be bad, but not poisoned",
+		      start);
+}
+
 static const char *check_page(word_t word, pfn_t frame)
 {
 	bool managed = pfn_to_region(frame) != NULL;
@@ -42,13 +57,12 @@ static const char *check_page(word_t word, pfn_t frame)
 		return broken("page: in a region but absent", frame);
 	if ((word & WORD_LOCKED) && word_pins(word) == 0)
 		return broken("page: locked but not pinned", frame);
-	return NULL;
+	return check_poison(word, frame, pfn_add(frame, 1));
 }
 
 static const char *check_table(word_t area_word, pfn_t area)
 {
 	struct page_table *table = (struct page_table *)word_table(area_word);
-	bool poisoned = false;
 
 	if (!table)
 		return broken("area: split without a table", area);
@@ -60,10 +74,7 @@ static const char *check_table(word_t area_word, pfn_t area)
 		if (table->word[i] && !(area_word & word_touched(i)))
 			return broken("page: not zero in a part that was not touched",
 				      pfn_add(area, i));
-		poisoned |= !!(table->word[i] & WORD_POISONED);
 	}
-	if (poisoned != !!(area_word & WORD_POISONED))
-		return broken("area: its poison mark and its pages' differ", area);
 	return NULL;
 }
 
@@ -90,7 +101,7 @@ static const char *check_area(word_t word, pfn_t area)
 		return broken("area: whole, but no region has all of it", area);
 	if ((word & WORD_LOCKED) && word_pins(word) == 0)
 		return broken("area: locked but not pinned", area);
-	return NULL;
+	return check_poison(word, area, pfn_add(area, PAGES_PER_AREA));
 }
 
 /*

@@ -2,9 +2,9 @@
 /* How the map is laid out in the memory it is given, and what it amounts to. */
 #include "mm/page_map.h"
 
-#include "mm/bad_frames.h"
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/poison.h"
 
 struct page_map page_map;
 
@@ -166,7 +166,7 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 		.directory_bytes = layout.directory_bytes,
 		.nr_area_tables = layout.area_tables,
 	};
-	bad_frames_init();
+	poison_init();
 	tables = (struct page_table *)(area_tables + layout.area_tables);
 	nr_tables = layout.ragged + TABLE_POOL_START;
 	table_pool_init(tables + nr_tables, tables, nr_tables);

@@ -164,12 +164,10 @@ static int collapse(pfn_t frame, enum split_which which)
 		return seen & WORD_ABSENT ? -ENOENT : 0;
 	if (seen & WORD_RAGGED)
 		return pfn_to_page(frame) ? -EINVAL : -ENOENT;
-	if (seen & WORD_POISONED)
-		return -EIO;
 	if (seen & WORD_COLLAPSING)
 		return -EBUSY;
 
-	marked = seen | WORD_COLLAPSING;
+	marked = (seen & ~(word_t)WORD_POISONED) | WORD_COLLAPSING;
 	if (!atomic_compare_exchange_strong(area, &seen, marked))
 		return -EBUSY;
 	error = join(marked, which, &whole);

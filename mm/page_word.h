@@ -24,14 +24,17 @@ enum word_flag {
 	WORD_RAGGED = 1 << 1,     /* area: split for good, one region does not fill it */
 	WORD_LOCKED = 1 << 2,     /* by somebody who holds a pin */
 	WORD_DIRTY = 1 << 3,      /* written since the note was last taken away */
-	WORD_POISONED = 1 << 4,   /* out of use for good; split area: holds a page that is */
+	WORD_POISONED = 1 << 4,   /* out of use; split area: see poison.h */
 	WORD_ALLOCATED = 1 << 5,  /* handed out by the frame allocator */
 	WORD_ABSENT = 1 << 6,     /* in no region */
 	WORD_COLLAPSING = 1 << 7, /* area: split, and somebody looks whether it can be whole */
+	WORD_HEALING = 1 << 8,    /* out of use, and somebody looks whether it has to be */
 };
 
+#define WORD_OUT_OF_USE ((word_t)(WORD_POISONED | WORD_HEALING))
+
 /* What keeps a page from being free, whoever holds it for how long. */
-#define WORD_TAKEN ((word_t)(WORD_ALLOCATED | WORD_POISONED | WORD_ABSENT))
+#define WORD_TAKEN (WORD_OUT_OF_USE | (word_t)(WORD_ALLOCATED | WORD_ABSENT))
 
 #define WORD_FLAGS       ((word_t)0xfff)
 #define WORD_PIN_SHIFT   12
@@ -39,7 +42,13 @@ enum word_flag {
 #define WORD_PINS        ((word_t)0xfffff << WORD_PIN_SHIFT)
 #define WORD_OWNER_SHIFT 32
 
-_Static_assert((WORD_PINS >> WORD_PIN_SHIFT) == (1 << 20) - 1, "PAGE_PINS_MAX promises 20 bits");
+/*
+ * Pins of users. There is room above for the one that each CPU, and a machine check on it, holds
+ * for a moment to change a word: those are never refused.
+ */
+#define WORD_PINS_MAX ((1u << 20) - 1 - 1024)
+
+_Static_assert((WORD_PINS >> WORD_PIN_SHIFT) >= WORD_PINS_MAX + 1024, "room for short holds");
 _Static_assert((WORD_PINS & WORD_FLAGS) == 0, "pins and flags do not overlap");
 
 static inline uint32_t word_pins(word_t word)
@@ -83,8 +92,8 @@ static inline bool word_is_free(word_t word)
 static inline int word_pin(word_t word, word_t *next)
 {
 	/* The usual case, in two comparisons: the pins are the top of the word's lower half. */
-	if (likely(!(word & (WORD_SPLIT | WORD_ABSENT | WORD_POISONED)) &&
-		   (uint32_t)word < (uint32_t)WORD_PINS)) {
+	if (likely(!(word & (WORD_SPLIT | WORD_ABSENT | WORD_OUT_OF_USE)) &&
+		   (uint32_t)word < WORD_PINS_MAX << WORD_PIN_SHIFT)) {
 		*next = word + WORD_ONE_PIN;
 		return 0;
 	}
@@ -92,7 +101,7 @@ static inline int word_pin(word_t word, word_t *next)
 		return -EAGAIN;
 	if (word & WORD_ABSENT)
 		return -ENOENT;
-	return word & WORD_POISONED ? -EIO : -EOVERFLOW;
+	return word & WORD_OUT_OF_USE ? -EIO : -EOVERFLOW;
 }
 
 /* -EINVAL: there is no pin to return. */
@@ -128,15 +137,33 @@ static inline word_t word_with_owner(word_t word, uint32_t owner)
 }
 
 /*
- * Any word may be poisoned, a split area's too, which then cannot collapse. -EALREADY: it is.
+ * Poison is taken away in two steps, and in between somebody looks whether the page is still bad.
+ * Who poisons it marks it whatever it is, and so does who wants another to look:
+ *
+ *	poisoned --begin--> healing --end--> in use, or poisoned
+ *	                     |  ^
+ *	                mark v  | look again
+ *	                  healing, poisoned
+ *
+ * So the page is out of use all the time, and what is marked after a look began is looked at.
+ * -EALREADY: it is in use. -EBUSY: another one is looking.
  */
-static inline int word_poison(word_t word, word_t *next)
+static inline int word_heal_begin(word_t word, word_t *next)
 {
-	if (word & WORD_ABSENT)
-		return -ENOENT;
-	if (word & WORD_POISONED)
+	if (word & WORD_HEALING)
+		return -EBUSY;
+	if (!(word & WORD_POISONED))
 		return -EALREADY;
-	*next = word | WORD_POISONED;
+	*next = (word & ~WORD_OUT_OF_USE) | WORD_HEALING;
+	return 0;
+}
+
+/* -EAGAIN: it was marked meanwhile. */
+static inline int word_heal_end(word_t word, bool bad, word_t *next)
+{
+	if (word & WORD_POISONED)
+		return -EAGAIN;
+	*next = (word & ~WORD_OUT_OF_USE) | (bad ? WORD_POISONED : 0);
 	return 0;
 }
 
@@ -153,14 +180,20 @@ static inline int word_allocate(word_t word, uint32_t pins, word_t *next)
 	return 0;
 }
 
-/* A pin for whoever gives a page back, poisoned or not. */
+/*
+ * A pin for a moment, to change a page, out of use or not. Room for it is kept: nothing refuses it
+ * but the page's absence.
+ */
 static inline int word_hold(word_t word, word_t *next)
 {
-	int error = word_pin(word & ~(word_t)WORD_POISONED, next);
-
-	if (!error)
-		*next |= word & WORD_POISONED;
-	return error;
+	if (word & WORD_SPLIT)
+		return -EAGAIN;
+	if (word & WORD_ABSENT)
+		return -ENOENT;
+	if (word_pins(word) == WORD_PINS >> WORD_PIN_SHIFT)
+		return -EOVERFLOW;
+	*next = word + WORD_ONE_PIN;
+	return 0;
 }
 
 /* A pin for whoever wants to allocate: a page in use is not disturbed, not even for a moment. */
@@ -184,7 +217,7 @@ static inline int word_release(word_t word, word_t *next)
 		return -EINVAL;
 	if ((word & WORD_LOCKED) || word_pins(word) != 1)
 		return -EBUSY;
-	*next = word & WORD_POISONED;
+	*next = word & WORD_OUT_OF_USE;
 	return 0;
 }
 
@@ -198,7 +231,7 @@ static inline int word_reuse(word_t word, word_t *next)
 		return -EINVAL;
 	if (word_pins(word) != 0 || (word & WORD_LOCKED))
 		return -EBUSY;
-	if (word & WORD_POISONED)
+	if (word & WORD_OUT_OF_USE)
 		return -EIO;
 	*next = WORD_ALLOCATED;
 	return 0;
@@ -207,7 +240,7 @@ static inline int word_reuse(word_t word, word_t *next)
 /* A page that the allocator kept at hand is free again, held or not. */
 static inline word_t word_disowned(word_t word)
 {
-	return word & (WORD_PINS | (word_t)(WORD_LOCKED | WORD_POISONED));
+	return word & (WORD_PINS | WORD_OUT_OF_USE | (word_t)WORD_LOCKED);
 }
 
 /* What each of the 512 pages inherits from the whole area at a split. */
@@ -244,7 +277,7 @@ static inline int word_can_join(word_t word, word_t first)
 {
 	if (word_pins(word) != 0 || (word & WORD_LOCKED))
 		return -EBUSY;
-	if (word & WORD_POISONED)
+	if (word & WORD_OUT_OF_USE)
 		return -EIO;
 	return word_kinship(word) == word_kinship(first) ? 0 : -EBUSY;
 }

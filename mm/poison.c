@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Taking frames out of use, and into use again. */
+/*
+ * Taking frames out of use, and into use again.
+ *
+ * Whoever poisons a frame notes it in the list of bad frames first and marks its page then; whoever
+ * heals takes it from the list first and looks at the page then. A page is out of use from the mark
+ * until somebody found that none of its frames is in the list, and that nobody marked it meanwhile
+ * (word_heal_begin() in page_word.h). So the mark of a bad frame's page is never away.
+ */
 #include "mm/poison.h"
 
 #include <stdatomic.h>
@@ -7,77 +14,125 @@
 #include "mm/bad_frames.h"
 #include "mm/page.h"
 
+/* Who is told of frames that came into use again. */
+static void (*listener)(pfn_t);
+
+void poison_init(void)
+{
+	bad_frames_init();
+	listener = NULL;
+}
+
+void poison_set_listener(void (*healed)(pfn_t))
+{
+	listener = healed;
+}
+
 /*
- * Pins a page of a split area, to poison it. A machine check may have interrupted a collapse of
- * this very area, so it does not wait for that to end: the mark that it sets on the area's word
- * dooms a collapse that is under way and keeps others from starting.
- * NULL: the area is whole.
+ * One try to pin a page of a split area. A machine check may have interrupted a collapse of this
+ * very area, so it does not wait for that to end: the mark that it sets on the area's word dooms a
+ * collapse that is under way, and one that begins later takes the mark away and sees the pin.
  */
-static _Atomic word_t *hold_to_poison(_Atomic word_t *area, pfn_t frame)
+static bool try_hold_small(_Atomic word_t *area, word_t seen, pfn_t frame)
 {
-	for (word_t seen = atomic_load(area); seen & WORD_SPLIT; seen = atomic_load(area)) {
-		_Atomic word_t *word = page_word(seen, frame);
-		word_t old = atomic_load(word);
-		word_t next;
+	word_t marks = WORD_POISONED | word_touched(frame.n % PAGES_PER_AREA);
+	_Atomic word_t *word = page_word(seen, frame);
+	word_t old = atomic_load(word);
+	word_t next;
 
-		word_t marks = WORD_POISONED | word_touched(frame.n % PAGES_PER_AREA);
-
-		if ((seen & marks) != marks) {
-			atomic_compare_exchange_strong(area, &seen, seen | marks);
-			continue;
-		}
-		if (word_hold(old, &next) || !atomic_compare_exchange_strong(word, &old, next))
-			continue;
-		if (((atomic_load(area) ^ seen) & ~((WORD_TOUCHED & ~marks) | WORD_COLLAPSING)) ==
-		    0)
-			return word;
-		atomic_fetch_sub(word, WORD_ONE_PIN);
+	if ((seen & marks) != marks) {
+		atomic_compare_exchange_strong(area, &seen, seen | marks);
+		return false;
 	}
-	return NULL;
+	if (word_hold(old, &next) || !atomic_compare_exchange_strong(word, &old, next))
+		return false;
+	if (((atomic_load(area) ^ seen) & ~((WORD_TOUCHED & ~marks) | WORD_COLLAPSING)) == 0)
+		return true;
+	atomic_fetch_sub(word, WORD_ONE_PIN);
+	return false;
 }
 
-/* Takes the mark from an area without poisoned pages; a page of it is held. */
-static void unmark(_Atomic word_t *area)
+static bool try_hold_whole(_Atomic word_t *area, word_t seen)
 {
-	word_t seen = atomic_load(area);
+	word_t next;
 
-	for (;; cpu_relax()) {
-		if (seen & WORD_COLLAPSING)
-			seen = atomic_load(area);
-		else if (atomic_compare_exchange_weak(area, &seen, seen & ~(word_t)WORD_POISONED))
-			break;
-	}
-	/* A page that is poisoned at this moment gets its own mark first, then the area. */
-	for (size_t i = 0; i < PAGES_PER_AREA; i++)
-		if (atomic_load(page_word(seen, pfn(i))) & WORD_POISONED)
-			atomic_fetch_or(area, WORD_POISONED);
+	return !word_hold(seen, &next) && atomic_compare_exchange_strong(area, &seen, next);
 }
 
-void poison_sort(pfn_t area_start)
+/* Like page_hold(), but waits for nobody, and so does for a machine check. */
+static struct page *hold(pfn_t frame, size_t size)
 {
-	_Atomic word_t *area = area_word(area_start);
-	_Atomic word_t *held = hold_to_poison(area, area_start);
+	_Atomic word_t *area = area_word(frame);
+	bool held;
+
+	do {
+		word_t seen = atomic_load(area);
+
+		if (size && size_in(seen) != size)
+			return NULL;
+		held = seen & WORD_SPLIT ? try_hold_small(area, seen, frame)
+					 : try_hold_whole(area, seen);
+	} while (!held);
+	return pfn_to_page(frame);
+}
+
+/*
+ * Takes a page into use again if none of its frames [start, end) is bad. Whoever else looks at it
+ * already does so once more instead. The caller holds the page, or another one of its area.
+ */
+static void heal(_Atomic word_t *word, pfn_t start, pfn_t end)
+{
+	word_t old = atomic_load(word);
+	word_t next;
+	int error;
+
+	do {
+		error = word_heal_begin(old, &next);
+		if (error == -EALREADY)
+			return;
+		if (error)
+			next = old | WORD_POISONED;
+	} while (!atomic_compare_exchange_weak(word, &old, next));
+	if (error)
+		return;
+	do {
+		bool bad = bad_frames_may_have(start, end);
+
+		old = atomic_load(word);
+		do {
+			error = word_heal_end(old, bad, &next);
+			if (error)
+				next = old & ~(word_t)WORD_POISONED;
+		} while (!atomic_compare_exchange_weak(word, &old, next));
+	} while (error);
+}
+
+static void heal_page(const struct page *page, _Atomic word_t *word)
+{
+	pfn_t start = page_to_pfn(page);
+
+	heal(word, start, pfn_add(start, page_size(page) >> PAGE_SHIFT));
+}
+
+static void tell(pfn_t frame)
+{
+	if (listener)
+		listener(frame);
+}
+
+void poison_sort(pfn_t area)
+{
+	struct page *page = hold(area, PAGE_SIZE);
 	_Atomic word_t *table;
 
-	if (!held)
+	/* Somebody else sorted it meanwhile, and it was collapsed. */
+	if (!page)
 		return;
-	table = page_word(atomic_load(area), area_start);
-	for (size_t i = 0; i < PAGES_PER_AREA; i++) {
-		pfn_t frame = pfn_add(area_start, i);
-
-		if (bad_frames_may_have(frame, pfn_add(frame, 1)))
-			continue;
-		atomic_fetch_and(&table[i], ~(word_t)WORD_POISONED);
-		/* A frame is known to be bad before its page is marked: one of us sees the other.
-		 */
-		if (bad_frames_may_have(frame, pfn_add(frame, 1))) {
-			atomic_fetch_or(&table[i], WORD_POISONED);
-			atomic_fetch_or(area, WORD_POISONED);
-		}
-	}
-	/* The frame that was meant may have been healed before its page was looked at. */
-	unmark(area);
-	atomic_fetch_sub(held, WORD_ONE_PIN);
+	table = page_held_word(page, "poison_sort");
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		heal(&table[i], pfn_add(area, i), pfn_add(area, i + 1));
+	page_unpin(page);
+	tell(area);
 }
 
 void poison_settle(pfn_t area)
@@ -88,58 +143,34 @@ void poison_settle(pfn_t area)
 
 int page_poison(pfn_t frame)
 {
-	_Atomic word_t *area = area_word(frame);
+	_Atomic word_t *word;
+	struct page *page;
 
-	if (!area || !pfn_to_page(frame))
+	if (!pfn_to_page(frame))
 		return -ENOENT;
 	bad_frames_add(frame);
-	for (;;) {
-		_Atomic word_t *word = hold_to_poison(area, frame);
-		word_t seen, next;
-		int error;
-
-		if (word) {
-			atomic_fetch_or(word, WORD_POISONED);
-			atomic_fetch_or(area, WORD_POISONED);
-			atomic_fetch_sub(word, WORD_ONE_PIN);
-			return 0;
-		}
-		seen = atomic_load(area);
-		error = page_split_area(frame, SPLIT_ANY, TABLE_FOR_POISON);
-		if (error == -ENOMEM)
-			return error;
-		if (error != -EBUSY || (seen & WORD_SPLIT))
-			continue;
-		/* Pinned: nobody may split it, so all of it goes out of use until it is not. */
-		if (word_poison(seen, &next) == -EALREADY ||
-		    (word_pins(seen) != 0 && atomic_compare_exchange_strong(area, &seen, next)))
-			return 0;
-	}
+	/* If it is pinned or there is no table, all of it goes out of use until it can be split. */
+	(void)!page_split_area(frame, SPLIT_ANY, TABLE_FOR_POISON);
+	page = hold(frame, 0);
+	word = page_held_word(page, "page_poison");
+	atomic_fetch_or(word, WORD_POISONED);
+	/* Somebody who heals it at the same time may have looked already. */
+	if (!bad_frames_may_have(frame, pfn_add(frame, 1)))
+		heal_page(page, word);
+	page_unpin(page);
+	return 0;
 }
 
 int page_unpoison(pfn_t frame)
 {
 	struct page *page;
-	pfn_t start, end;
 
 	if (!pfn_to_page(frame))
 		return -ENOENT;
 	bad_frames_remove(frame);
 	page = page_hold(frame, 0);
-	if (!page)
-		return -EBUSY;
-	start = page_to_pfn(page);
-	end = pfn_add(start, page_size(page) >> PAGE_SHIFT);
-	if (!bad_frames_may_have(start, end)) {
-		_Atomic word_t *word = page_held_word(page, "page_unpoison");
-		word_t old = atomic_fetch_and(word, ~(word_t)WORD_POISONED);
-
-		/* A frame is known to be bad before its page is marked, as in poison_sort(). */
-		if (bad_frames_may_have(start, end))
-			atomic_fetch_or(word, WORD_POISONED);
-		if (old & WORD_POISONED && page_size(page) == PAGE_SIZE)
-			unmark(area_word(frame));
-	}
+	heal_page(page, page_held_word(page, "page_unpoison"));
 	page_unpin(page);
-	return 0;
+	tell(frame);
+	return bad_frames_overflowed() ? -ENOSPC : 0;
 }

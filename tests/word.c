@@ -9,12 +9,13 @@
 #include "tests/test.h"
 
 /* Every word worth trying: all flags that exist, by pins, by owners. */
-enum { FLAG_SETS = 256, PIN_COUNTS = 4, OWNERS = 3 };
+enum { FLAG_SETS = 512, PIN_COUNTS = 5, OWNERS = 3 };
 enum { WORDS = FLAG_SETS * PIN_COUNTS * OWNERS };
 
 static word_t nth_word(size_t n)
 {
-	static const word_t pins[PIN_COUNTS] = {0, 1, 2, PAGE_PINS_MAX};
+	static const word_t pins[PIN_COUNTS] = {0, 1, 2, PAGE_PINS_MAX,
+						WORD_PINS >> WORD_PIN_SHIFT};
 	static const word_t owners[OWNERS] = {0, 1, UINT32_MAX};
 
 	return (n % FLAG_SETS) | pins[n / FLAG_SETS % PIN_COUNTS] << WORD_PIN_SHIFT |
@@ -32,15 +33,20 @@ static bool has(word_t word, enum word_flag flag)
 	return word & (word_t)flag;
 }
 
+static bool out_of_use(word_t word)
+{
+	return has(word, WORD_POISONED) || has(word, WORD_HEALING);
+}
+
 /* The flags, the pins and the owner share the word and nothing else. */
 TEST(word, fields_are_apart)
 {
 	word_t word = word_with_owner(WORD_PINS | WORD_DIRTY, 0x12345678);
 
-	expect_eq(word_pins(word), PAGE_PINS_MAX);
+	expect_eq(word_pins(word), (1u << 20) - 1);
 	expect_eq(word_owner(word), 0x12345678);
 	expect_eq(word & WORD_FLAGS, WORD_DIRTY);
-	expect_eq(FLAG_SETS, WORD_COLLAPSING << 1);
+	expect_eq(FLAG_SETS, WORD_HEALING << 1);
 }
 
 /* A pin adds one and changes nothing else; what is absent, poisoned or full refuses it. */
@@ -49,8 +55,8 @@ TEST(word, pin_adds_one)
 	for (size_t n = 0; n < WORDS; n++) {
 		word_t word = nth_word(n), next = 0;
 		int error = word_pin(word, &next);
-		bool can = describes(word) && !has(word, WORD_ABSENT) &&
-			   !has(word, WORD_POISONED) && word_pins(word) < PAGE_PINS_MAX;
+		bool can = describes(word) && !has(word, WORD_ABSENT) && !out_of_use(word) &&
+			   word_pins(word) < PAGE_PINS_MAX;
 
 		expect_eq(error == 0, can);
 		if (can)
@@ -139,34 +145,55 @@ TEST(word, release_needs_the_only_pin)
 
 		expect_eq(word_release(word, &next) == 0, can);
 		if (can)
-			expect_eq(next, word & WORD_POISONED);
+			expect_eq(next, word & WORD_OUT_OF_USE);
 	}
 }
 
-/* Holding a page to give it back works on a poisoned one too, and keeps the poison. */
-TEST(word, hold_ignores_poison)
-{
-	for (size_t n = 0; n < WORDS; n++) {
-		word_t word = nth_word(n), held = 0, pinned = 0;
-		word_t sound = word & ~(word_t)WORD_POISONED;
-		int error = word_hold(word, &held);
-
-		expect_eq(error, word_pin(sound, &pinned));
-		if (!error)
-			expect_eq(held, pinned | (word & WORD_POISONED));
-	}
-}
-
-/* Poison marks anything but an absent frame, once, and changes nothing else. */
-TEST(word, poison_is_a_mark)
+/* Holding a page to change it works when it is out of use or has all pins of users, too. */
+TEST(word, hold_is_for_every_page)
 {
 	for (size_t n = 0; n < WORDS; n++) {
 		word_t word = nth_word(n), next = 0;
-		int error = word_poison(word, &next);
+		int error = word_hold(word, &next);
 
-		expect_eq(error == 0, !has(word, WORD_ABSENT) && !has(word, WORD_POISONED));
+		expect_eq(error == 0, describes(word) && !has(word, WORD_ABSENT) &&
+					      (word & WORD_PINS) != WORD_PINS);
 		if (!error)
-			expect_eq(next, word | WORD_POISONED);
+			expect_eq(next, word + WORD_ONE_PIN);
+		if (!describes(word))
+			expect_eq(error, -EAGAIN);
+	}
+}
+
+/* Healing begins where nobody heals, and keeps the page out of use. */
+TEST(word, healing_begins_once)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		int error = word_heal_begin(word, &next);
+
+		expect_eq(error, has(word, WORD_HEALING)     ? -EBUSY
+				 : !has(word, WORD_POISONED) ? -EALREADY
+							     : 0);
+		if (!error)
+			expect_eq(next, word ^ (WORD_POISONED | WORD_HEALING));
+	}
+}
+
+/* It ends when nobody marked the page meanwhile, and then the page is in use or poisoned. */
+TEST(word, healing_ends_unmarked)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), sound = word & ~(word_t)WORD_HEALING;
+		word_t used = 0, kept = 0;
+		int error = word_heal_end(word, false, &used);
+
+		expect_eq(error, has(word, WORD_POISONED) ? -EAGAIN : 0);
+		expect_eq(word_heal_end(word, true, &kept), error);
+		if (error)
+			continue;
+		expect_eq(used, sound);
+		expect_eq(kept, sound | WORD_POISONED);
 	}
 }
 
@@ -198,8 +225,7 @@ TEST(word, idle_kin_can_join)
 {
 	for (size_t n = 0; n < WORDS; n++) {
 		word_t word = nth_word(n);
-		bool idle = word_pins(word) == 0 && !has(word, WORD_LOCKED) &&
-			    !has(word, WORD_POISONED);
+		bool idle = word_pins(word) == 0 && !has(word, WORD_LOCKED) && !out_of_use(word);
 
 		expect_eq(word_can_join(word, word ^ WORD_DIRTY) == 0, idle);
 		expect(word_can_join(word, word ^ WORD_ALLOCATED) != 0);

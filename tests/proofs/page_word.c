@@ -49,17 +49,17 @@ static inline bool word_is_free(word_t word);
       ensures unchanged(next);
       ensures \result == -ENOENT;
     behavior poisoned:
-      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && has(word, WORD_POISONED);
+      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && has(word, OUT_OF_USE);
       ensures unchanged(next);
       ensures \result == -EIO;
     behavior full:
-      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && !has(word, WORD_POISONED);
-      assumes pins_of(word) == PINS_MAX;
+      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && !has(word, OUT_OF_USE);
+      assumes pins_of(word) >= USER_PINS_MAX;
       ensures unchanged(next);
       ensures \result == -EOVERFLOW;
     behavior pinned:
-      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && !has(word, WORD_POISONED);
-      assumes pins_of(word) < PINS_MAX;
+      assumes !has(word, WORD_SPLIT) && !has(word, WORD_ABSENT) && !has(word, OUT_OF_USE);
+      assumes pins_of(word) < USER_PINS_MAX;
       ensures \result == 0;
       ensures is(*next, flags_of(word), pins_of(word) + 1, owner_of(word));
     complete behaviors;
@@ -162,21 +162,41 @@ static inline word_t word_with_owner(word_t word, uint32_t owner);
 
 /*@ requires \valid(next);
     assigns *next;
-    behavior absent:
-      assumes has(word, WORD_ABSENT);
+    behavior healing_before:
+      assumes has(word, WORD_HEALING);
       ensures unchanged(next);
-      ensures \result == -ENOENT;
-    behavior poisoned_before:
-      assumes !has(word, WORD_ABSENT) && has(word, WORD_POISONED);
+      ensures \result == -EBUSY;
+    behavior in_use:
+      assumes !has(word, WORD_HEALING) && !has(word, WORD_POISONED);
       ensures unchanged(next);
       ensures \result == -EALREADY;
-    behavior poisoned:
-      assumes !has(word, WORD_ABSENT) && !has(word, WORD_POISONED);
+    behavior healing:
+      assumes !has(word, WORD_HEALING) && has(word, WORD_POISONED);
       ensures \result == 0;
-      ensures is(*next, flags_of(word) | WORD_POISONED, pins_of(word), owner_of(word));
+      ensures is(*next, without(flags_of(word), OUT_OF_USE) | WORD_HEALING,
+		 pins_of(word), owner_of(word));
     complete behaviors;
     disjoint behaviors; */
-static inline int word_poison(word_t word, word_t *next);
+static inline int word_heal_begin(word_t word, word_t *next);
+
+/*@ requires \valid(next);
+    assigns *next;
+    behavior marked:
+      assumes has(word, WORD_POISONED);
+      ensures unchanged(next);
+      ensures \result == -EAGAIN;
+    behavior bad:
+      assumes !has(word, WORD_POISONED) && bad;
+      ensures \result == 0;
+      ensures is(*next, without(flags_of(word), OUT_OF_USE) | WORD_POISONED,
+		 pins_of(word), owner_of(word));
+    behavior sound:
+      assumes !has(word, WORD_POISONED) && !bad;
+      ensures \result == 0;
+      ensures is(*next, without(flags_of(word), OUT_OF_USE), pins_of(word), owner_of(word));
+    complete behaviors;
+    disjoint behaviors; */
+static inline int word_heal_end(word_t word, bool bad, word_t *next);
 
 /* --- Allocation ------------------------------------------------------------------------------- */
 
@@ -207,7 +227,7 @@ static inline int word_allocate(word_t word, uint32_t pins, word_t *next);
     behavior released:
       assumes has(word, WORD_ALLOCATED) && !has(word, WORD_LOCKED) && pins_of(word) == 1;
       ensures \result == 0;
-      ensures is(*next, flags_of(word) & WORD_POISONED, 0, 0);
+      ensures is(*next, flags_of(word) & OUT_OF_USE, 0, 0);
     complete behaviors;
     disjoint behaviors; */
 static inline int word_release(word_t word, word_t *next);
@@ -224,12 +244,12 @@ static inline int word_release(word_t word, word_t *next);
       ensures unchanged(next);
       ensures \result == -EBUSY;
     behavior poisoned:
-      assumes !has(word, WORD_SPLIT) && has(word, WORD_ALLOCATED) && has(word, WORD_POISONED);
+      assumes !has(word, WORD_SPLIT) && has(word, WORD_ALLOCATED) && has(word, OUT_OF_USE);
       assumes pins_of(word) == 0 && !has(word, WORD_LOCKED);
       ensures unchanged(next);
       ensures \result == -EIO;
     behavior reused:
-      assumes !has(word, WORD_SPLIT) && has(word, WORD_ALLOCATED) && !has(word, WORD_POISONED);
+      assumes !has(word, WORD_SPLIT) && has(word, WORD_ALLOCATED) && !has(word, OUT_OF_USE);
       assumes pins_of(word) == 0 && !has(word, WORD_LOCKED);
       ensures \result == 0;
       ensures is(*next, WORD_ALLOCATED, 0, 0);
@@ -238,7 +258,7 @@ static inline int word_release(word_t word, word_t *next);
 static inline int word_reuse(word_t word, word_t *next);
 
 /*@ assigns \nothing;
-    ensures is(\result, flags_of(word) & (WORD_LOCKED | WORD_POISONED), pins_of(word), 0); */
+    ensures is(\result, flags_of(word) & (WORD_LOCKED | OUT_OF_USE), pins_of(word), 0); */
 static inline word_t word_disowned(word_t word);
 
 /* --- Split and collapse ----------------------------------------------------------------------- */
@@ -285,15 +305,15 @@ static inline word_t word_kinship(word_t word);
       assumes pins_of(word) != 0 || has(word, WORD_LOCKED);
       ensures \result == -EBUSY;
     behavior poisoned:
-      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && has(word, WORD_POISONED);
+      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && has(word, OUT_OF_USE);
       ensures \result == -EIO;
     behavior kin:
-      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && !has(word, WORD_POISONED);
+      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && !has(word, OUT_OF_USE);
       assumes without(flags_of(word), WORD_DIRTY) == without(flags_of(first), WORD_DIRTY);
       assumes pins_of(word) == pins_of(first) && owner_of(word) == owner_of(first);
       ensures \result == 0;
     behavior no_kin:
-      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && !has(word, WORD_POISONED);
+      assumes pins_of(word) == 0 && !has(word, WORD_LOCKED) && !has(word, OUT_OF_USE);
       assumes without(flags_of(word), WORD_DIRTY) != without(flags_of(first), WORD_DIRTY) ||
 	      pins_of(word) != pins_of(first) || owner_of(word) != owner_of(first);
       ensures \result == -EBUSY;

@@ -5,7 +5,8 @@
  * Two areas of two pages share one table or two, so that a table moves from one area to the other
  * while somebody still looks through it. Each CPU does any of its operations on any frame, again
  * and again. A step is one access to shared memory, as in the C code: a load, or an instruction
- * with a lock prefix. Only area 0 has memory that goes bad, which keeps the states few. docs/proofs.md says why their interleavings are all that x86 can do.
+ * with a lock prefix. Only area 0 has memory that goes bad, which keeps the states few.
+ * docs/proofs.md says why their interleavings are all that x86 can do.
  *
  * What is not memory but only known here ("ghosts") counts what the CPUs believe; CHECK compares
  * that with the words after every step. BREAK_... leaves out one precaution, and the
@@ -16,12 +17,17 @@
 #define TABLES 1
 #endif
 
+/* Frames that go bad: of area 0, from its first on. */
+#ifndef BAD
+#define BAD 2
+#endif
+
 /* What each CPU does: sets of operations. */
 #define PINNING    1
 #define ALLOCATING 2
 #define RESIZING   4
 #define POISONING  8
-#define HEALING    16
+#define HEALS      16
 
 #ifndef CPU0
 #define CPU0 PINNING
@@ -39,10 +45,13 @@
 #define POISONED   8
 #define SPLIT      16
 #define COLLAPSING 32
+#define HEALING    32                   /* in the word of a page; COLLAPSING of a split area */
 #define ALLOCATED  64
 #define TABLE      128
 #define TOUCHED    768                  /* a bit for each page */
 #define touched(p) (256 << (p))
+
+#define OUT_OF_USE (POISONED | HEALING)
 
 short area[2];                /* the word of each area */
 byte word[2 * TABLES];        /* two words in each table */
@@ -60,26 +69,30 @@ bool known[4];                /* mm/bad_frames.h: frames that are bad */
 byte pins_whole[2];           /* pins that their holders were told they have: of an area, */
 byte pins_small[4];           /* of a page, */
 byte pins_astray[2 * TABLES]; /* and those in tables that nobody relies on yet */
-bool bad[4];                  /* frames that were poisoned, and are until somebody heals them, */
+bool bad[4];                  /* frames that were poisoned, until somebody heals them, */
 bool used[4];                 /* and allocated */
-byte marking[2];              /* CPUs that are about to put marks in an area right */
-bool was_bad[3];              /* a CPU began to pin a frame that was bad, and none was healed since */
+byte poisoners;               /* CPUs that poison, heal or sort */
+byte was_bad[3];              /* a CPU began to pin this frame + 1 when it was bad */
 
 #define frame(a, p) ((a) * 2 + (p))
 #define iff(x, y)   ((x) && (y) || !(x) && !(y))
 
+/* A bad frame's page is out of use; and when nobody works at it, only a bad frame's page is. */
+#define POISON_OK(word, bad, known) ((!(bad) || ((word) & OUT_OF_USE)) && \
+	(poisoners || !((word) & HEALING) && iff((word) & POISONED, known)))
+
 /* A whole area has the pins that were given on it, no others, and no page of its own is pinned. */
 #define WHOLE_OK(a) ((area[a] & PINS) == pins_whole[a] && \
 	!pins_small[frame(a, 0)] && !pins_small[frame(a, 1)] && \
-	((area[a] & POISONED) || marking[a] || !bad[frame(a, 0)] && !bad[frame(a, 1)]) && \
+	POISON_OK(area[a], bad[frame(a, 0)] || bad[frame(a, 1)], \
+		  known[frame(a, 0)] || known[frame(a, 1)]) && \
 	iff(area[a] & ALLOCATED, used[frame(a, 0)]) && iff(area[a] & ALLOCATED, used[frame(a, 1)]))
 
 #define PAGE_OK(a, p) ( \
-	((word[at(table_of(area[a]), p)] & POISONED) || marking[a] || !bad[frame(a, p)]) && \
+	POISON_OK(word[at(table_of(area[a]), p)], bad[frame(a, p)], known[frame(a, p)]) && \
 	((area[a] & touched(p)) || !(word[at(table_of(area[a]), p)] & ~PINS)) && \
 	((area[a] & touched(p)) || !pins_small[frame(a, p)]) && \
-	iff(word[at(table_of(area[a]), p)] & ALLOCATED, used[frame(a, p)]) && \
-	(!bad[frame(a, p)] || marking[a] || (area[a] & POISONED)))
+	iff(word[at(table_of(area[a]), p)] & ALLOCATED, used[frame(a, p)]))
 
 #define SPLIT_OK(a) (!pins_whole[a] && !pool[table_of(area[a])] && !hand[table_of(area[a])] && \
 	PAGE_OK(a, 0) && PAGE_OK(a, 1))
@@ -221,15 +234,14 @@ inline table_flush()
 #define STILL_TOUCHED(word) ((word) & touched(p))
 #endif
 
-
 /* With `holding` it applies word_hold, otherwise word_pin. */
 inline pin(holding)
 {
 	do
 	:: load(area[a], seen);
 	   if
-	   :: !(seen & SPLIT) && (seen & POISONED) && !holding -> break
-	   :: !(seen & SPLIT) && (holding || !(seen & POISONED)) ->
+	   :: !(seen & SPLIT) && (seen & OUT_OF_USE) && !holding -> break
+	   :: !(seen & SPLIT) && (holding || !(seen & OUT_OF_USE)) ->
 		cas(area[a], seen, seen + PIN, pins_whole[a]++; got = WHOLE);
 		if
 		:: found -> break
@@ -240,15 +252,15 @@ inline pin(holding)
 		load(my_word, old);
 		if
 		:: old & SPLIT
-		:: !(old & SPLIT) && (old & POISONED) && !holding ->
+		:: !(old & SPLIT) && (old & OUT_OF_USE) && !holding ->
 			look_again();
 			if
 			:: found -> break
 			:: else
 			fi
-		:: !(old & SPLIT) && (holding || !(old & POISONED)) && !(seen & touched(p)) ->
+		:: !(old & SPLIT) && (holding || !(old & OUT_OF_USE)) && !(seen & touched(p)) ->
 			cas(area[a], seen, seen | touched(p), skip)
-		:: !(old & SPLIT) && (holding || !(old & POISONED)) && (seen & touched(p)) ->
+		:: !(old & SPLIT) && (holding || !(old & OUT_OF_USE)) && (seen & touched(p)) ->
 			cas(my_word, old, old + PIN, astray++);
 			if
 			:: found -> look_again(); found = found && STILL_TOUCHED(area[a]); keep_or_drop()
@@ -307,7 +319,7 @@ inline unpin()
 
 /* --- page_allocate(), page_release(): by the only pin, which goes with it --- */
 
-#define FREE(w) (((w) & (PINS | POISONED | SPLIT | ALLOCATED)) == PIN)
+#define FREE(w) (((w) & (PINS | OUT_OF_USE | SPLIT | ALLOCATED)) == PIN)
 #define USED(w) (((w) & (PINS | SPLIT | ALLOCATED)) == (PIN | ALLOCATED))
 
 inline allocate_or_release()
@@ -328,10 +340,10 @@ inline change_use(use)
 {
 	if
 	:: got == WHOLE ->
-		cas(area[a], old, (old & POISONED) + use, pins_whole[a]--;
+		cas(area[a], old, (old & OUT_OF_USE) + use, pins_whole[a]--;
 		    used[frame(a, 0)] = !used[frame(a, 0)]; used[frame(a, 1)] = !used[frame(a, 1)])
 	:: got == SMALL ->
-		cas(my_word, old, (old & POISONED) + use, pins_small[frame(a, p)]--;
+		cas(my_word, old, (old & OUT_OF_USE) + use, pins_small[frame(a, p)]--;
 		    used[frame(a, p)] = !used[frame(a, p)])
 	fi
 }
@@ -361,9 +373,10 @@ inline split_area(use)
 	:: !(seen & SPLIT) && !(seen & PINS) && t != NONE ->
 		inherited = seen;
 		fill(inherited);
-		cas(area[a], seen, split_by(t) + (seen & POISONED) + (inherited -> TOUCHED : 0), skip);
+		cas(area[a], seen, split_by(t) + (seen & POISONED) + (inherited -> TOUCHED : 0),
+		    poisoners = poisoners + ((inherited & POISONED) -> 1 : 0));
 		if
-		:: found && (inherited & POISONED) -> sort(); found = true; break
+		:: found && (inherited & POISONED) -> sort(); poisoners--; break
 		:: found && !(inherited & POISONED) -> break
 		:: else -> fill(-inherited & 255)
 		fi
@@ -392,7 +405,7 @@ inline collapse()
 {
 	load(area[a], seen);
 	if
-	:: (seen & SPLIT) && !(seen & (POISONED | COLLAPSING)) ->
+	:: (seen & SPLIT) && !(seen & COLLAPSING) ->
 		t = table_of(seen);
 		set_mark();
 		if
@@ -409,7 +422,7 @@ inline set_mark()
 #ifdef BREAK_MARK
 	found = true
 #else
-	cas(area[a], seen, seen | COLLAPSING, seen = seen | COLLAPSING)
+	cas(area[a], seen, (seen & ~POISONED) | COLLAPSING, seen = (seen & ~POISONED) | COLLAPSING)
 #endif
 }
 
@@ -437,7 +450,7 @@ inline survey(i)
 	if
 	:: !error ->
 		load(word[at(t, i)], old);
-		error = ((old & (PINS | POISONED)) || old != first -> BUSY : 0);
+		error = ((old & (PINS | OUT_OF_USE)) || old != first -> BUSY : 0);
 		joined = joined | old
 	:: else
 	fi
@@ -482,13 +495,19 @@ inline clear(i)
 #define MARKS(p) (POISONED + touched(p))
 #endif
 
-/* `got`: SMALL with a page of a split area, 0 for a whole area. */
-inline hold_to_poison()
+/* hold(): of a page, and if `whole`, of an area too. */
+inline hold(whole)
 {
 	do
 	:: load(area[a], seen);
 	   if
-	   :: !(seen & SPLIT) -> break
+	   :: !(seen & SPLIT) && !whole -> break
+	   :: !(seen & SPLIT) && whole ->
+		cas(area[a], seen, seen + PIN, pins_whole[a]++; got = WHOLE);
+		if
+		:: found -> break
+		:: else
+		fi
 	   :: (seen & SPLIT) && (seen & MARKS(p)) != MARKS(p) ->
 		cas(area[a], seen, seen | MARKS(p), skip)
 	   :: (seen & SPLIT) && (seen & MARKS(p)) == MARKS(p) ->
@@ -499,7 +518,8 @@ inline hold_to_poison()
 			cas(my_word, old, old + PIN, astray++);
 			if
 			:: found ->
-				step; found = ((area[a] ^ seen) & ~(COLLAPSING | TOUCHED)) == 0 && STILL_TOUCHED(area[a]);
+				step; found = ((area[a] ^ seen) & ~(COLLAPSING | TOUCHED)) == 0 &&
+					      STILL_TOUCHED(area[a]);
 				keep_or_drop()
 			:: else
 			fi;
@@ -514,159 +534,120 @@ inline hold_to_poison()
 
 inline poison()
 {
+#ifndef BREAK_NOTE
 	step; known[frame(a, p)] = true;
-	do
-	:: hold_to_poison();
-	   if
-	   :: got ->
-		step; my_word = my_word | POISONED; now_bad(); marking[a]++;
-		step; area[a] = area[a] | POISONED; marking[a]--;
-		drop_pin(my_word, pins_small[frame(a, p)]);
-		break
-	   :: else
-	   fi;
-	   load(area[a], whole);
-	   split_area(FOR_POISON);
-	   if
-	   :: error == NOMEM -> break
-	   :: error == BUSY && !(whole & SPLIT) && (whole & POISONED) -> now_bad(); break
-	   :: error == BUSY && !(whole & (SPLIT | POISONED)) && (whole & PINS) ->
-		cas(area[a], whole, whole | POISONED, now_bad());
-		if
-		:: found -> break
-		:: else
-		fi
-	   :: else
-	   fi;
-	   whole = 0; error = 0; found = false
-	od;
-	seen = 0; old = 0; whole = 0; error = 0; found = false; got = 0
+#endif
+	split_area(FOR_POISON); error = 0;
+	hold(true);
+	/* Unless somebody heals it at the same time. */
+	step; bad[frame(a, p)] = known[frame(a, p)];
+	if
+	:: got == WHOLE -> area[a] = area[a] | POISONED
+	:: got == SMALL -> my_word = my_word | POISONED
+	fi;
+#ifdef BREAK_NOTE
+	step; known[frame(a, p)] = true; bad[frame(a, p)] = true;
+#endif
+#ifndef BREAK_HEALED
+	step;
+	if
+	:: !known[frame(a, p)] -> heal_page()
+	:: else
+	fi;
+#endif
+	unpin()
 }
 
-/* Unless somebody heals it at the same time. */
-inline now_bad()
+/* --- page_unpoison(), poison_sort() --- */
+
+inline unpoison()
 {
-	bad[frame(a, p)] = known[frame(a, p)]
+	step; known[frame(a, p)] = false; bad[frame(a, p)] = false;
+	nobody_was_bad(0); nobody_was_bad(1); nobody_was_bad(2);
+	pin(true);
+	seen = area[a];
+	heal_page();
+	unpin()
 }
 
-/* poison_sort(), which holds page 0: the area was poisoned in whole and is split. */
+/* Who pins the frame now may succeed. */
+inline nobody_was_bad(cpu)
+{
+	was_bad[cpu] = (was_bad[cpu] == frame(a, p) + 1 -> 0 : was_bad[cpu])
+}
+
+/* It holds page 0: the area was poisoned in whole and is split. */
 inline sort()
 {
 	q = p;
 	p = 0;
-	hold_to_poison();
+	hold(false);
 	if
 	:: got ->
-		marking[a]++; nobody_was_bad();
-		sort_page(0);
-		sort_page(1);
-		unmark();
-		marking[a]--;
+		heal(word[at(table_of(seen), 0)], 0);
+		heal(word[at(table_of(seen), 1)], 1);
 		drop_pin(my_word, pins_small[frame(a, 0)])
 	:: else
 	fi;
 	p = q; q = 0; got = 0
 }
 
-inline nobody_was_bad()
+inline heal_page()
 {
-	was_bad[0] = false; was_bad[1] = false; was_bad[2] = false
+	if
+	:: got == WHOLE -> heal(area[a], 0)
+	:: got == SMALL -> heal(my_word, p)
+	fi
 }
 
-inline sort_page(i)
+/* word_heal_begin(), once one is to look: whoever comes second, makes the first look again. */
+#ifdef BREAK_TURN
+#define looking(w) false
+#else
+#define looking(w) ((w) & HEALING)
+#endif
+
+/* A transition that a loop applies until the exchange succeeds is one step: the exchange that did. */
+inline heal(where, i)
 {
 	step;
 	if
-	:: !known[frame(a, i)] ->
-		step; word[at(table_of(seen), i)] = word[at(table_of(seen), i)] & ~POISONED;
-#ifndef BREAK_SORT
-		step;
-		if
-		:: known[frame(a, i)] ->
-			step; word[at(table_of(seen), i)] = word[at(table_of(seen), i)] | POISONED;
-			step; area[a] = area[a] | POISONED
-		:: else
-		fi
-#endif
-	:: else
+	:: !(where & OUT_OF_USE)
+	:: looking(where) -> where = where | POISONED
+	:: (where & OUT_OF_USE) && !looking(where) ->
+		where = (where & ~POISONED) | HEALING;
+		look(where, i)
 	fi
 }
 
-/* --- page_unpoison() --- */
-
-inline unpoison()
-{
-	step; known[frame(a, p)] = false; bad[frame(a, p)] = false; nobody_was_bad();
-	pin(true);
-	look_for_bad();
-	if
-	:: !found ->
-		held_word();
-		step; nobody_was_bad(); marking[a]++;
-		if
-		:: got == WHOLE -> area[a] = area[a] & ~POISONED
-		:: got == SMALL -> joined = my_word & POISONED; my_word = my_word & ~POISONED
-		fi;
-#ifndef BREAK_HEAL
-		look_for_bad();
-		if
-		:: found && got == WHOLE -> step; area[a] = area[a] | POISONED
-		:: found && got == SMALL -> step; my_word = my_word | POISONED
-		:: else
-		fi;
+#ifdef BREAK_HEAL
+#define marked(w) false
+#else
+#define marked(w) ((w) & POISONED)
 #endif
-		if
-		:: joined -> joined = 0; unmark()
-		:: else
-		fi;
-		marking[a]--
-	:: else
-	fi;
-	found = false;
-	unpin()
-}
 
-/* bad_frames_may_have() of the page that is held. */
-inline look_for_bad()
+/* Ends when nobody marked the page while this looked. */
+inline look(where, i)
 {
-	if
-	:: got == WHOLE ->
-		step; found = known[frame(a, 0)];
-		if
-		:: !found -> step; found = known[frame(a, 1)]
-		:: else
-		fi
-	:: got == SMALL -> step; found = known[frame(a, p)]
-	fi
-}
-
-inline unmark()
-{
-	load(area[a], old);
 	do
-	:: old & COLLAPSING -> load(area[a], old)
-	:: else ->
-		cas(area[a], old, old & ~POISONED, marking[a]++);
-		if
-		:: found -> break
-		:: else
-		fi
+	:: look_for_bad(i);
+	   step;
+	   if
+	   :: marked(where) -> where = where & ~POISONED
+	   :: else -> where = (where & ~OUT_OF_USE) | (error -> POISONED : 0); break
+	   fi
 	od;
-#ifndef BREAK_UNMARK
-	mark_again(0);
-	mark_again(1);
-#endif
-	marking[a]--
+	error = 0
 }
 
-inline mark_again(i)
+/* bad_frames_may_have() of page i, or of the whole area that is held. */
+inline look_for_bad(i)
 {
-	load(word[at(table_of(old), i)], joined);
+	step; error = known[frame(a, i)];
 	if
-	:: joined & POISONED -> step; area[a] = area[a] | POISONED
+	:: got == WHOLE && !error -> step; error = known[frame(a, 1)]
 	:: else
-	fi;
-	joined = 0
+	fi
 }
 
 /* --- The CPUs --- */
@@ -679,20 +660,31 @@ inline choose_page()
 	fi
 }
 
+inline choose_bad()
+{
+	a = 0;
+	if
+	:: p = 0
+#if BAD == 2
+	:: p = 1
+#endif
+	fi
+}
+
 /* A page that is poisoned when a pin begins is not pinned. */
 inline try_pin()
 {
 	choose_page();
-	was_bad[me] = bad[frame(a, p)] && !marking[a];
+	was_bad[me] = (bad[frame(a, p)] -> frame(a, p) + 1 : 0);
 	pin(false);
 	assert(!got || !was_bad[me]);
-	was_bad[me] = false
+	was_bad[me] = 0
 }
 
 proctype cpu(byte me; byte can)
 {
 	bit a, p, q;                     /* the frame, and a page to come back to */
-	short seen, old, whole, joined;  /* words */
+	short seen, old, joined;         /* words */
 	byte first, inherited;
 	byte t = NONE;
 	byte got, error;
@@ -724,8 +716,8 @@ end:		do
 #if TABLES == 2
 		   :: hand[1] == me + 1 -> table_flush()
 #endif
-		   :: can & POISONING -> a = 0; choose_page(); poison()
-		   :: can & HEALING -> a = 0; choose_page(); unpoison()
+		   :: can & POISONING -> choose_bad(); poisoners++; poison(); poisoners--
+		   :: can & HEALS -> choose_bad(); poisoners++; unpoison(); poisoners--
 		   fi;
 		   got = 0; seen = 0; old = 0; found = false; a = 0; p = 0
 		od
@@ -745,7 +737,7 @@ init
 		:: area[0] = ALLOCATED; used[frame(0, 0)] = true; used[frame(0, 1)] = true
 		:: area[1] = ALLOCATED; used[frame(1, 0)] = true; used[frame(1, 1)] = true
 		fi;
-			run cpu(0, CPU0);
+		run cpu(0, CPU0);
 		run cpu(1, CPU1);
 		run cpu(2, CPU2)
 	}

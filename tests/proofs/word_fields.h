@@ -16,10 +16,12 @@
     logic integer table_of(integer w) = w & 0xfffffffff000;
     logic integer touched_of(integer w) = w >> 48; */
 
-#define PINS_MAX 0xfffff
+#define PINS_MAX      0xfffff
+#define USER_PINS_MAX 0xffbff
 
 /* Flags are sets. These are macros, so that WP's own rules for bits apply; low() is the same. */
 #define flags_of(word)        ((word)&0xfff)
+#define OUT_OF_USE            (WORD_POISONED | WORD_HEALING)
 #define has(word, flag)       (((word) & (flag)) != 0)
 #define without(flags, taken) ((flags) & (0xfff & ~(taken)))
 
@@ -43,13 +45,16 @@
     // Tests of several fields or flags at once.
     axiom pins_alone: \forall uint64_t w; ((w & 0xfffff000) >> 12) == pins_of(w);
     axiom pins_not_full: \forall uint64_t w;
-	((uint32_t)(w) < 0xfffff000) <==> (pins_of(w) < 0xfffff);
+	((uint32_t)(w) < 0xffbff000) <==> (pins_of(w) < 0xffbff);
     axiom flags_but_dirty: \forall uint64_t w;
 	(w & 0xfffffff7) == (w & 0xff7) + 4096 * pins_of(w) && 0 <= (w & 0xff7);
     axiom three_flags: \forall uint64_t w;
-	((w & 0x51) == 0) <==> ((w & 0x01) == 0 && (w & 0x10) == 0 && (w & 0x40) == 0);
+	((w & 0x151) == 0) <==> ((w & 0x01) == 0 && (w & 0x110) == 0 && (w & 0x40) == 0);
     axiom not_locked: \forall uint64_t w; (w & 4) == 0 ==> (w & 0xffb) == (w & 0xfff);
-    axiom poison_apart: \forall uint64_t w; ((w & 0xfef) | (w & 0x10)) == (w & 0xfff);
+    axiom other_mark: \forall uint64_t w, z; z <= 0xfff ==>
+	low((w & 0xfffffffffffffeef) | z) == ((w & 0xeef) | z) &&
+	pins_of((w & 0xfffffffffffffeef) | z) == pins_of(w) &&
+	owner_of((w & 0xfffffffffffffeef) | z) == owner_of(w);
 
     // A carry does not reach the owner, in the two forms that the provers find.
     axiom one_pin: \forall uint64_t v, w; v - w == 4096 ==>

@@ -13,7 +13,7 @@
 
 static pfn_t area;
 
-/* The frames that operations are about; the second one is only poisoned. */
+/* The frames that operations are about; the second one is only poisoned and healed. */
 enum { ONE = 1, TWO = 2 };
 
 static pfn_t one(void)
@@ -150,6 +150,18 @@ static int poison_two(struct page **pinned)
 	return page_poison(two());
 }
 
+static int heal_one(struct page **pinned)
+{
+	(void)pinned;
+	return page_unpoison(one());
+}
+
+static int heal_two(struct page **pinned)
+{
+	(void)pinned;
+	return page_unpoison(two());
+}
+
 static const struct operation {
 	const char *name;
 	int (*run)(struct page **pinned);
@@ -164,6 +176,8 @@ static const struct operation {
 	{"collapse", collapse, REFUSABLE},
 	{"poison one", poison_one, DIVIDES},
 	{"poison two", poison_two, DIVIDES},
+	{"unpoison one", heal_one, 0},
+	{"unpoison two", heal_two, 0},
 };
 
 static void first(void)
@@ -334,8 +348,9 @@ TEST(step, operations_seem_to_follow_each_other)
 				cpus[1].operation = &operations[k];
 				runs += meet_if_they_fit(&beginnings[i]);
 			}
+			progress(i * ARRAY_SIZE(operations) + j + 1,
+				 ARRAY_SIZE(beginnings) * ARRAY_SIZE(operations), "operations");
 		}
-		progress(i + 1, ARRAY_SIZE(beginnings), "beginnings");
 	}
 	measure("runs", runs, "runs");
 }
