@@ -17,6 +17,7 @@
 
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/poison.h"
 #include "mm/row_cache.h"
 #include "mm/zone.h"
 
@@ -348,6 +349,11 @@ static bool area_from_tables(void *area)
 	return false;
 }
 
+static void note_healed(pfn_t frame)
+{
+	zone_note_healed(zone_of(zones, frame), frame);
+}
+
 void frame_alloc_init(void *state)
 {
 	size_t nr_slots = row_slots(page_map.regions, page_map.nr_regions);
@@ -366,4 +372,5 @@ void frame_alloc_init(void *state)
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
 		row_cache_init(&caches[cpu].rows, &slots[cpu * nr_slots], nr_slots, zones);
 	table_pool_set_source(area_for_tables, area_from_tables);
+	poison_set_listener(note_healed);
 }

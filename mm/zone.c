@@ -58,26 +58,42 @@ static void frames_in(const struct zone *zone, size_t index, pfn_t *start, pfn_t
 		*end = zone->region->end;
 }
 
-/* Puts an area into the set that its descriptor says. */
+/*
+ * Puts an area into the set that its descriptor says. Another CPU may do the same, and with another
+ * size in mind take it from this set: so whoever takes it from one adds it to the other afterwards.
+ */
 static void settle(struct zone *zone, size_t index)
 {
+	struct area_set *right, *wrong;
 	struct page_info info;
 	pfn_t start, end;
 	bool split;
 
 	frames_in(zone, index, &start, &end);
 	split = !page_look(start, &info) && info.size == PAGE_SIZE;
-	set_add(split ? &zone->partial : &zone->whole, index);
-	set_remove(split ? &zone->whole : &zone->partial, index);
+	right = split ? &zone->partial : &zone->whole;
+	wrong = split ? &zone->whole : &zone->partial;
+	set_add(right, index);
+	set_remove(wrong, index);
+	set_add(right, index);
+}
+
+static bool is_used(const struct zone *zone, size_t index)
+{
+	struct page_info info;
+
+	return !page_look(area_at(zone, index), &info) && info.size == AREA_SIZE &&
+	       (info.allocated || info.poisoned);
 }
 
 /* A whole area that is allocated or poisoned has no business in the set of free ones. */
 static void forget_if_used(struct zone *zone, size_t index)
 {
-	struct page_info info;
-
-	if (!page_look(area_at(zone, index), &info) && (info.allocated || info.poisoned))
+	if (is_used(zone, index))
 		set_remove(&zone->whole, index);
+	/* Or somebody gave it back, or changed its size, before the bit went. */
+	if (!is_used(zone, index))
+		settle(zone, index);
 }
 
 /* What is taken from an area: a row or the area itself. */
@@ -340,6 +356,11 @@ int zone_give(struct zone *zone, pfn_t start, size_t size)
 	else
 		frames_became_free(zone, start);
 	return error;
+}
+
+void zone_note_healed(struct zone *zone, pfn_t frame)
+{
+	settle(zone, index_of(zone, frame));
 }
 
 uint64_t zone_free_frames(const struct zone *zone)

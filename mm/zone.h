@@ -95,5 +95,8 @@ void zone_disown_area(struct zone *, pfn_t area);
 /* Gives back an allocated page. -ESTALE: it has another size. -EINVAL, -EBUSY as frame_free(). */
 int zone_give(struct zone *, pfn_t start, size_t size) must_check;
 
+/* After a page of the frame's area came into use again. From any context. */
+void zone_note_healed(struct zone *, pfn_t frame);
+
 /* Frames that are neither allocated nor poisoned. */
 uint64_t zone_free_frames(const struct zone *);

@@ -227,6 +227,58 @@ TEST(alloc, the_only_free_frame_is_found)
 	chain_free(&chain);
 }
 
+/* With everything else handed out, a free frame that was bad is found when it is healed. */
+TEST(alloc, healed_frame_is_found)
+{
+	struct chain chain = {.length = 0};
+	pfn_t frame, again;
+
+	take_all(&chain, PAGE_SIZE);
+	frame = chain.head;
+	chain.head = link_of(frame)->next;
+	chain.length--;
+	require(frame_free(frame, PAGE_SIZE) == 0);
+	frame_alloc_flush();
+	require(page_poison(frame) == 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &again), -ENOMEM);
+	require(page_unpoison(frame) == 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &again), 0);
+	expect(pfn_eq(again, frame));
+	chain_push(&chain, frame, PAGE_SIZE);
+	chain_free(&chain);
+}
+
+/* With everything else handed out, what is not bad of an area that was pinned in whole is found. */
+TEST(alloc, rest_of_a_poisoned_area_is_found)
+{
+	struct chain chain = {.length = 0};
+	pfn_t area, frame;
+	struct page *page;
+
+	take_all(&chain, AREA_SIZE);
+	require(chain.length > 0);
+	area = chain.head;
+	chain.head = link_of(area)->next;
+	chain.length--;
+	take_all(&chain, PAGE_SIZE);
+	require(frame_free(area, AREA_SIZE) == 0);
+	frame_alloc_flush();
+	page = test_pin(area);
+	require(page_size(page) == AREA_SIZE && page_poison(area) == 0);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &frame), -ENOMEM);
+	expect_eq(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame), -ENOMEM);
+	page_unpin(page);
+	for (size_t i = 1; i < PAGES_PER_AREA; i++) {
+		require(frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame) == 0);
+		expect(pfn_eq(pfn_area(frame), area) && !pfn_eq(frame, area));
+		chain_push(&chain, frame, PAGE_SIZE);
+	}
+	chain_free(&chain);
+	frame_alloc_flush();
+	require(page_unpoison(area) == 0);
+	require(page_collapse(area) == 0);
+}
+
 /* 2 MiB areas broken up for frames are whole again when the frames are free, in any order. */
 TEST(alloc, areas_become_whole_again)
 {
