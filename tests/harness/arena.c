@@ -91,12 +91,13 @@ void arenas_take(struct arena *arenas, size_t nr_arenas, size_t nr, enum memory_
 	struct place place = {0};
 	size_t least = state == ARENA_MIXED ? 2 : 1;
 	pfn_t for_tables; /* of what is split */
-	bool leave = frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &for_tables) == 0;
+	bool leave;
 
 	if (kind == MEMORY_PERSISTENT) {
-		place.region = next_writable(NULL);
+		place.region = next_writable(NULL); /* skips the test if there is none */
 		place.next = pfn(align_up(place.region->start.n, PAGES_PER_AREA));
 	}
+	leave = frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &for_tables) == 0;
 	for (size_t i = 0; i < nr_arenas; i++)
 		arenas[i] = (struct arena){.kind = kind};
 	while (arenas[0].nr < nr && take_round(arenas, nr_arenas, &place))
