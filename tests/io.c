@@ -16,7 +16,7 @@ enum { LANES_MAX = 16, ARENA_AREAS = ARENA_AREAS_MAX, RAMDISK_NUMBER = 1, FIRST_
 /* It shows that the matrix itself works, on machines without a disk, and is quick about it. */
 enum { RAMDISK_LONGEST = 4096 };
 
-#define LANE_BYTES (16ul << 20) /* of a disk, at most */
+#define LANE_BYTES (8ul << 20) /* of a disk, at most */
 
 static const size_t sizes[] = {512, 4096, 65536, 1 << 20, 2 << 20, 8 << 20};
 static const unsigned depths[] = {1, IO_DEPTH_MAX};

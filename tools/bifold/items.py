@@ -13,8 +13,8 @@ from bifold import process, runner
 from bifold.judge import Verdict
 from bifold.machine import DescriptionError, Expect, Machine
 
-GATE_BOUND = 300
-TOOL_TEST_BOUND = 300
+GATE_BOUND = 600
+TOOL_TEST_BOUND = 900
 
 
 @dataclass
