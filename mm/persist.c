@@ -12,16 +12,23 @@ enum {
 
 static enum flush_instruction instruction = FLUSH_CLFLUSH;
 
-void persist_init(void)
+bool persist_use(enum flush_instruction which)
 {
+	static const unsigned needs[] = {0, EBX_CLFLUSHOPT, EBX_CLWB};
 	unsigned eax, ebx = 0, ecx, edx;
 
-	if (!__get_cpuid_count(CPUID_EXTENDED_FEATURES, 0, &eax, &ebx, &ecx, &edx))
-		return;
-	if (ebx & EBX_CLWB)
-		instruction = FLUSH_CLWB;
-	else if (ebx & EBX_CLFLUSHOPT)
-		instruction = FLUSH_CLFLUSHOPT;
+	/* Where there is no such leaf, ebx stays zero. */
+	(void)__get_cpuid_count(CPUID_EXTENDED_FEATURES, 0, &eax, &ebx, &ecx, &edx);
+	if (needs[which] & ~ebx)
+		return false;
+	instruction = which;
+	return true;
+}
+
+void persist_init(void)
+{
+	for (unsigned which = FLUSH_CLFLUSH; which <= FLUSH_CLWB; which++)
+		(void)!persist_use((enum flush_instruction)which);
 }
 
 enum flush_instruction persist_instruction(void)

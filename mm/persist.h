@@ -19,6 +19,7 @@
 
 enum { CACHE_LINE = 64 };
 
+/* From the plainest to the best. */
 enum flush_instruction {
 	FLUSH_CLFLUSH,    /* every x86-64 CPU; waits for itself */
 	FLUSH_CLFLUSHOPT, /* CPUID leaf 7 EBX bit 23 */
@@ -28,6 +29,10 @@ enum flush_instruction {
 /* Chooses the best instruction that the CPU has; before it runs, CLFLUSH is used. */
 void persist_init(void);
 enum flush_instruction persist_instruction(void);
+
+/* Flushes with this one from now on. False: the CPU does not have it, and nothing changes. */
+bool persist_use(enum flush_instruction) must_check;
+
 const char *flush_instruction_name(enum flush_instruction);
 
 /* Starts writing back every line that holds one of these bytes. Durable after persist_fence(). */

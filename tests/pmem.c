@@ -90,6 +90,27 @@ TEST(pmem, stores_at_every_alignment)
 	in_every_writable_region(by_single_stores);
 }
 
+static void use_the_best(void *unused)
+{
+	(void)unused;
+	persist_init();
+}
+
+/* So they do with each instruction that the CPU can flush with, not only with the best. */
+TEST(pmem, stores_by_every_flush_instruction)
+{
+	test_cleanup(use_the_best, NULL);
+	for (unsigned which = FLUSH_CLFLUSH; which <= FLUSH_CLWB; which++) {
+		const char *name = flush_instruction_name((enum flush_instruction)which);
+
+		if (!persist_use((enum flush_instruction)which))
+			continue;
+		note("%s", name);
+		expect_str(flush_instruction_name(persist_instruction()), name);
+		in_every_writable_region(by_single_stores);
+	}
+}
+
 /* The same of the persistent copy, with every head and tail that its 8-byte stores leave. */
 TEST(pmem, copy_at_every_alignment)
 {
