@@ -14,7 +14,7 @@
 static pfn_t area;
 
 /* The frames that operations are about; the second one is only poisoned and healed. */
-enum { ONE = 1, TWO = 2 };
+enum { ONE, TWO };
 
 static pfn_t one(void)
 {
@@ -433,6 +433,31 @@ TEST(step, table_that_comes_back_has_the_poison)
 		expect_eq(page_unpoison(one()), 0);
 		expect_eq(page_unpoison(two()), 0);
 		expect_eq(page_unpoison(far_off()), 0);
+		expect_eq(page_collapse(area), 0);
+	}
+}
+
+static void collapse_all(void)
+{
+	(void)!page_collapse(area);
+}
+
+static void poison_and_heal(void)
+{
+	(void)(page_poison(two()) || page_unpoison(two()));
+}
+
+/* What was poisoned and healed while the area was looked through leaves it as it was. */
+TEST(step, healing_waits_for_a_collapse)
+{
+	bool met = true;
+
+	area = test_take(MEMORY_DRAM, AREA_SIZE);
+	for (unsigned at = 0; met; at++) {
+		require(page_split(area) == 0);
+		met = step_between(collapse_all, poison_and_heal, at);
+		expect(!test_look(two()).poisoned);
+		expect_str(page_map_check(), NULL);
 		expect_eq(page_collapse(area), 0);
 	}
 }
