@@ -541,6 +541,27 @@ TEST(alloc, reserve_outlives_a_trim)
 	chain_free(&areas);
 }
 
+/* When the reserve is gone as well, poison takes the whole area out of use, until it is healed. */
+TEST(alloc, poison_needs_no_memory)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+	struct chain areas = {.length = 0};
+	struct page_table *tables, *reserve;
+
+	take_all(&areas, AREA_SIZE);
+	tables = take_all_tables();
+	expect_eq(take_reserve(&reserve), TABLE_POOL_RESERVE);
+	expect_eq(page_poison(pfn_add(area, 1)), 0);
+	expect_eq(test_look(area).size, AREA_SIZE);
+	expect(page_pin(area) == NULL);
+	put_all_tables(reserve);
+	put_all_tables(tables);
+	expect_eq(page_unpoison(pfn_add(area, 1)), 0);
+	page_unpin(test_pin(area));
+	expect_eq(page_collapse(area), 0);
+	chain_free(&areas);
+}
+
 /* Random requests against a model: sizes, frees, and at the end nothing is missing. */
 TEST(alloc, random_requests_match_a_model)
 {

@@ -220,6 +220,25 @@ TEST(page, dirty_survives_a_change_of_size)
 	expect(test_look(area).dirty);
 }
 
+/* So it is with pages that nobody allocated. */
+TEST(page, dirty_free_page_makes_its_area_dirty)
+{
+	struct page *page;
+	pfn_t area;
+
+	require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &area) == 0);
+	require(frame_free(area, AREA_SIZE) == 0);
+	frame_alloc_flush();
+	split(area);
+	page = test_pin(pfn_add(area, 100));
+	page_mark_dirty(page);
+	page_unpin(page);
+	collapse(area);
+	page = test_pin(area);
+	expect(page_clear_dirty(page));
+	page_unpin(page);
+}
+
 /* A split hands the owner to all pages; pages of different owners do not collapse. */
 TEST(page, owner_survives_a_change_of_size)
 {
@@ -286,6 +305,7 @@ TEST(page, frames_outside_of_regions_are_absent)
 			expect_eq(page_split(outside[k]), -ENOENT);
 			expect_eq(page_collapse(outside[k]), -ENOENT);
 			expect_eq(page_poison(outside[k]), -ENOENT);
+			expect_eq(page_unpoison(outside[k]), -ENOENT);
 		}
 	}
 	expect(pfn_to_page(pfn(PFN_LIMIT)) == NULL);

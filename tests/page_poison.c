@@ -81,3 +81,20 @@ TEST(page, repair_of_a_pinned_area_is_whole)
 	page_unpin(page);
 	expect_eq(test_look(area).size, AREA_SIZE);
 }
+
+/* A page that has all the pins it can have is lost and repaired as any other. */
+TEST(page, repair_needs_no_room_for_a_pin)
+{
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+	struct page *page = test_pin(area);
+
+	for (unsigned i = 1; i < PAGE_PINS_MAX; i++)
+		require(page_pin(area) == page);
+	expect_eq(page_poison(area), 0);
+	expect(test_look(area).poisoned);
+	expect_eq(page_unpoison(area), 0);
+	expect(!test_look(area).poisoned);
+	for (unsigned i = 0; i < PAGE_PINS_MAX; i++)
+		page_unpin(page);
+	expect_eq(test_look(area).pins, 0);
+}

@@ -110,6 +110,8 @@ TEST(pin_range, failure_leaves_nothing)
 	expect_eq(page_collapse(area), 0);
 	expect_eq(pin(area, 0), -EINVAL);
 	expect_eq(pin(area, UINT64_MAX), -EIO);
+	/* The end wraps to before the start. */
+	expect_eq(pin(area, UINT64_MAX - 1), -EIO);
 }
 
 /* A run that leaves its region for frames that nobody has is refused as a whole. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "mm/memory_map.h"
 #include "mm/page.h"
 #include "tests/harness/memory.h"
 #include "tests/test.h"
@@ -108,4 +109,33 @@ TEST(region, find_agrees_with_a_scan)
 			expect(region_find(list, nr, pfn(frame)) == expected);
 		}
 	}
+}
+
+/* Kinds, domains and types have words for the report, and so has what firmware made up. */
+TEST(region, numbers_have_words)
+{
+	static const struct {
+		uint32_t type;
+		const char *name;
+	} types[] = {
+		{MEMORY_TYPE_RAM, "ram"},
+		{MEMORY_TYPE_RESERVED, "reserved"},
+		{MEMORY_TYPE_ACPI, "acpi"},
+		{MEMORY_TYPE_NVS, "nvs"},
+		{MEMORY_TYPE_BAD, "bad"},
+		{MEMORY_TYPE_PMEM, "pmem"},
+		{MEMORY_TYPE_PRAM, "pram"},
+		{MEMORY_TYPE_UEFI_RESERVED, "uefi-reserved"},
+		{0, "unknown"},
+		{UINT32_MAX, "unknown"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		expect_str(memory_type_name(types[i].type), types[i].name);
+	expect_str(memory_kind_name(MEMORY_DRAM), "dram");
+	expect_str(memory_kind_name(MEMORY_PERSISTENT), "persistent");
+	expect_str(persistence_domain_name(PERSISTENCE_MEMORY_CONTROLLER), "memory-controller");
+	expect_str(persistence_domain_name(PERSISTENCE_CPU_CACHE), "cpu-cache");
+	expect_str(persistence_domain_name(PERSISTENCE_UNKNOWN), "unknown");
+	expect_str(persistence_domain_name((enum persistence_domain)99), "unknown");
 }

@@ -149,6 +149,31 @@ TEST(word, release_needs_the_only_pin)
 	}
 }
 
+/* Only a page that is allocated and that nobody holds is kept at hand, and not a poisoned one. */
+TEST(word, reuse_needs_a_page_that_nobody_holds)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = 0;
+		bool can = describes(word) && has(word, WORD_ALLOCATED) &&
+			   !has(word, WORD_LOCKED) && !out_of_use(word) && word_pins(word) == 0;
+
+		expect_eq(word_reuse(word, &next) == 0, can);
+		if (can)
+			expect_eq(next, WORD_ALLOCATED);
+	}
+}
+
+/* A page that was kept at hand becomes free under whoever holds it, and stays out of use. */
+TEST(word, disowned_is_free_but_for_its_holders)
+{
+	for (size_t n = 0; n < WORDS; n++) {
+		word_t word = nth_word(n), next = word_disowned(word);
+
+		expect_eq(word_pins(next), word_pins(word));
+		expect_eq(next & ~WORD_PINS, word & (WORD_OUT_OF_USE | WORD_LOCKED));
+	}
+}
+
 /* Holding a page to change it works when it is out of use or has all pins of users, too. */
 TEST(word, hold_is_for_every_page)
 {
