@@ -140,6 +140,7 @@ $(BUILD)/host-$(1)/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$(2) $$(HOST_FLAGS) $(3) -MMD -MP -c -o $$@ $$<
 endef
+comma := ,
 address := -fsanitize=address,undefined
 $(eval $(call HOST_RULES,gcc,gcc,$(address)))
 $(eval $(call HOST_RULES,clang,clang,$(address)))
@@ -149,7 +150,7 @@ $(eval $(call HOST_RULES,tsan,clang,-fsanitize=thread))
 $(BUILD)/host-tsan/mm/%.o: HOST_FLAGS += -fsanitize-coverage=trace-pc
 # What is counted must be as it was written, so nothing is optimised. tests/host/step/ answers the
 # calls that come with every access to memory.
-$(eval $(call HOST_RULES,step,gcc,-O0 --coverage -fprofile-update=atomic,$(STEP_SOURCES)))
+$(eval $(call HOST_RULES,step,gcc,-O0 --coverage -Wl$(comma)--undefined=__gcov_dump,$(STEP_SOURCES)))
 $(BUILD)/host-step/mm/%.o: HOST_FLAGS += -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
 	--param tsan-distinguish-volatile=0
 
@@ -233,7 +234,10 @@ test: ## every test; the last line counts them
 	$(AGAIN) kernel iso host $(BENCH)
 	@tools/test
 
-check: kernel iso ## the gates: layers, headers, format, license, binary, image, clang
+coverage: $(BUILD)/host-step/bifold-tests ## what tests reach of mm/: lines, branches, and what they do not
+	@tools/check-coverage
+
+check: kernel iso $(BUILD)/host-step/bifold-tests ## the gates: layers, headers, format, license, coverage ...
 	@tools/test 'gates/*'
 
 format: ## clang-format all C files
@@ -258,5 +262,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host bench fuzz model prove prove-mutants run test check format setup clean distclean help
+.PHONY: kernel iso host bench fuzz model prove prove-mutants run test coverage check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE
