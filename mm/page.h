@@ -143,9 +143,9 @@ int page_poison(pfn_t) must_check;
 
 /*
  * Takes a frame into use again whose medium was repaired. 0: it keeps nothing out of use any more,
- * but for a moment while another CPU looks at the same page. -ENOENT: no such frame. -ENOSPC: it
- * stays as it is, for more than BAD_FRAMES_MAX frames were bad at the same time and nobody knows
- * any more which.
+ * but for a moment while another CPU looks at pages of the same area. -ENOENT: no such frame.
+ * -ENOSPC: it stays as it is, for more than BAD_FRAMES_MAX frames were bad at the same time and
+ * nobody knows any more which.
  */
 int page_unpoison(pfn_t) must_check;
 

@@ -108,7 +108,7 @@ static void choose_pool(void)
 		for (size_t i = 0; hoard->nr_areas && i < wanted; i++) {
 			pfn_t area = hoard->areas[--hoard->nr_areas];
 
-			stress.pool[stress.nr_pool++] = area;
+			stress.pool[stress.nr_pool++].start = area;
 			expect_eq(frame_free(area, AREA_SIZE), 0);
 		}
 	}
@@ -139,9 +139,7 @@ static void end(void)
 
 		while (journal->nr_pins)
 			stress_unpin(journal, journal->nr_pins - 1);
-		if (!pfn_eq(journal->poisoned, NO_FRAME))
-			expect_eq(page_unpoison(journal->poisoned), 0);
-		journal->poisoned = NO_FRAME;
+		stress_heal(journal);
 	}
 	for (unsigned cpu = 0; cpu < stress.cpus; cpu++) {
 		struct journal *journal = &stress.journals[cpu];
@@ -160,7 +158,7 @@ static void end(void)
 	stress_compare(true);
 	/* Areas that became tables may be split too. */
 	for (size_t i = 0; i < stress.nr_pool; i++)
-		expect_eq(page_collapse(stress.pool[i]), 0);
+		expect_eq(page_collapse(stress.pool[i].start), 0);
 	for (size_t i = 0; i < stress.nr_shared; i++)
 		expect_eq(page_collapse(stress.shared[i].start), 0);
 }

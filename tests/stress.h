@@ -7,7 +7,7 @@
  *
  *	shared areas   allocated by the test: all CPUs pin, lock, dirty, split, collapse, poison
  *	pool           a few free areas that all CPUs allocate from and give back to, while others
- *	               pin, lock, split and collapse them
+ *	               pin, lock, split, collapse and poison them
  *	the rest       is hoarded by the test, so that the pool soon runs out
  *
  * Owners in descriptors tell whose a page is: OWNER_SHARED of a shared area, with OWNER_LOCKED
@@ -47,6 +47,7 @@ struct run {
 	pfn_t start;
 	size_t size;
 	uint32_t stamp; /* no other run's: in the descriptors, and in the memory if it is DRAM */
+	bool unstamped; /* a page of it was out of use, and has another owner in its descriptor */
 };
 
 struct journal {
@@ -62,12 +63,26 @@ struct journal {
 
 #define NO_FRAME pfn(UINT64_MAX)
 
+/*
+ * How often a frame of an area began to be poisoned, and was healed: a page there may be out of use
+ * only if the one is ahead of the other. Each CPU poisons frames of its own.
+ */
+struct poisonings {
+	atomic_uint begun, ended;
+};
+
 /* A shared area. `counts` and `dirty` belong to whoever has the lock of the frame's page. */
 struct shared {
 	pfn_t start;
 	uint32_t owner;
 	uint32_t counts[PAGES_PER_AREA]; /* times that a frame was locked for */
 	bool dirty[PAGES_PER_AREA];      /* marked, and not cleared since */
+	struct poisonings poisonings;
+};
+
+struct pool_area {
+	pfn_t start;
+	struct poisonings poisonings;
 };
 
 struct stress {
@@ -75,7 +90,7 @@ struct stress {
 	struct journal journals[STRESS_CPUS_MAX];
 	struct shared shared[SHARED_MAX];
 	size_t nr_shared;
-	pfn_t pool[POOL_MAX];
+	struct pool_area pool[POOL_MAX];
 	size_t nr_pool;
 	_Atomic uint64_t slots[SLOTS];      /* runs on their way to another CPU, or 0 */
 	uint64_t frames_free[MEMORY_KINDS]; /* when nobody had anything */
@@ -87,7 +102,10 @@ extern struct stress stress;
 /* The shared area that holds the frame, or NULL: it is of the pool. */
 struct shared *shared_of(pfn_t frame);
 
-/* A run as a slot has it; the stamp has 29 bits. */
+/* Of the area that holds the frame. */
+struct poisonings *poisonings_of(pfn_t frame);
+
+/* A run that is stamped, as a slot has it; the stamp has 29 bits. */
 uint64_t run_to_slot(const struct run *);
 struct run slot_to_run(uint64_t slot);
 
@@ -111,6 +129,9 @@ void stress_operate(struct journal *);
 
 /* Returns a pin, and the lock with it. */
 void stress_unpin(struct journal *, size_t which);
+
+/* Heals what the CPU poisoned. */
+void stress_heal(struct journal *);
 
 /* Frees a run. False: somebody has a page of it pinned. */
 bool stress_give_back(struct journal *, size_t which);

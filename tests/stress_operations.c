@@ -43,7 +43,8 @@ static pfn_t any_frame(struct journal *journal)
 {
 	if (below(journal, 4))
 		return shared_frame(journal);
-	return pfn_add(stress.pool[below(journal, stress.nr_pool)], below(journal, PAGES_PER_AREA));
+	return pfn_add(stress.pool[below(journal, stress.nr_pool)].start,
+		       below(journal, PAGES_PER_AREA));
 }
 
 /* --- Pins and locks --- */
@@ -116,6 +117,26 @@ void stress_unpin(struct journal *journal, size_t which)
 	*pin = journal->pins[--journal->nr_pins];
 }
 
+/*
+ * Pins a frame, which fails only if something in its area is poisoned at the same time, or for a
+ * moment afterwards, while another CPU finds out that nothing is.
+ */
+static struct page *pin_unless_poisoned(pfn_t frame)
+{
+	const uint64_t moment = 5000000000, start = host_nanoseconds();
+	struct poisonings *poisonings = poisonings_of(frame);
+
+	do {
+		unsigned ended = atomic_load(&poisonings->ended);
+		struct page *page = page_pin(frame);
+
+		if (page || atomic_load(&poisonings->begun) != ended)
+			return page;
+	} while (host_nanoseconds() - start < moment);
+	fail("frame %#llx cannot be pinned", (unsigned long long)frame.n);
+	return NULL;
+}
+
 static void pin_or_unpin(struct journal *journal)
 {
 	struct held_pin *pin = &journal->pins[journal->nr_pins];
@@ -128,11 +149,9 @@ static void pin_or_unpin(struct journal *journal)
 	}
 	if (journal->nr_pins == PINS_MAX)
 		return;
-	page = page_pin(frame);
-	if (!page) {
-		fail("frame %#llx cannot be pinned", (unsigned long long)frame.n);
+	page = pin_unless_poisoned(frame);
+	if (!page)
 		return;
-	}
 	*pin = (struct held_pin){.page = page};
 	if (page_look(frame, &pin->then))
 		fail("the pinned frame %#llx has no descriptor", (unsigned long long)frame.n);
@@ -153,7 +172,7 @@ static void lock_or_unlock(struct journal *journal)
 		lock(journal, pin);
 }
 
-/* --- Sizes and looks --- */
+/* --- Sizes, poison and looks --- */
 
 static void split(struct journal *journal)
 {
@@ -167,8 +186,58 @@ static void collapse(struct journal *journal)
 {
 	int error = page_collapse(any_frame(journal));
 
-	if (error && error != -EBUSY)
+	if (error && error != -EBUSY && error != -EIO)
 		expect_eq(error, 0);
+}
+
+/* Whatever others do meanwhile, a frame is out of use from when it is poisoned until it is healed.
+ */
+static void check_poison(const struct journal *journal)
+{
+	pfn_t frame = journal->poisoned;
+	struct page *page = page_pin(frame);
+	struct page_info info;
+
+	if (page)
+		fail("the poisoned frame %#llx was pinned", (unsigned long long)frame.n);
+	if (page_look(frame, &info) || !info.poisoned)
+		fail("the poison of frame %#llx was lost", (unsigned long long)frame.n);
+}
+
+void stress_heal(struct journal *journal)
+{
+	pfn_t frame = journal->poisoned;
+
+	if (pfn_eq(frame, NO_FRAME))
+		return;
+	check_poison(journal);
+	expect_eq(page_unpoison(frame), 0);
+	atomic_fetch_add(&poisonings_of(frame)->ended, 1);
+	journal->poisoned = NO_FRAME;
+}
+
+/* Some frame that is this CPU's to poison, if there is one. */
+static void poison(struct journal *journal)
+{
+	pfn_t frame = any_frame(journal);
+	size_t i = frame.n % PAGES_PER_AREA / stress.cpus * stress.cpus + host_cpu();
+
+	if (i >= PAGES_PER_AREA)
+		return;
+	journal->poisoned = pfn_add(pfn_area(frame), i);
+	atomic_fetch_add(&poisonings_of(frame)->begun, 1);
+	expect_eq(page_poison(journal->poisoned), 0);
+	check_poison(journal);
+}
+
+static void poison_or_heal(struct journal *journal)
+{
+	if (pfn_eq(journal->poisoned, NO_FRAME))
+		poison(journal);
+	else if (one_in(journal, 4))
+		stress_heal(journal);
+	else
+		check_poison(journal);
 }
 
 static void look(struct journal *journal)
@@ -190,17 +259,18 @@ static void look(struct journal *journal)
 
 /* --- Memory --- */
 
-static void stamp(const struct run *run)
+static void stamp(struct run *run)
 {
 	pfn_t end = pfn_add(run->start, run->size >> PAGE_SHIFT);
 	pfn_t frame = run->start;
 
+	run->unstamped = false;
 	/* Others may split the run meanwhile, but not a page while it is pinned. */
 	while (pfn_before(frame, end)) {
-		struct page *page = page_pin(frame);
+		struct page *page = pin_unless_poisoned(frame);
 
 		if (!page) {
-			fail("frame %#llx cannot be pinned", (unsigned long long)frame.n);
+			run->unstamped = true;
 			return;
 		}
 		page_set_owner(page, run->stamp);
@@ -220,7 +290,7 @@ static void allocate(struct journal *journal)
 	struct page_info info;
 	int error;
 
-	run->size = one_in(journal, 32) ? AREA_SIZE : PAGE_SIZE;
+	*run = (struct run){.size = one_in(journal, 32) ? AREA_SIZE : PAGE_SIZE};
 	error = frame_alloc(kind, NODE_ANY, run->size, &run->start);
 	if (error) {
 		expect_eq(error, -ENOMEM);
@@ -239,6 +309,8 @@ bool stress_give_back(struct journal *journal, size_t which)
 	struct run *run = &journal->runs[which];
 	int error;
 
+	if (run->unstamped)
+		stamp(run);
 	check_run(run);
 	error = frame_free(run->start, run->size);
 	if (error) {
@@ -266,6 +338,8 @@ static void hand_over(struct journal *journal)
 		return;
 	run = &journal->runs[below(journal, journal->nr_runs)];
 	check_run(run);
+	if (run->unstamped)
+		return;
 	taken = slot_to_run(
 		atomic_exchange(&stress.slots[below(journal, SLOTS)], run_to_slot(run)));
 	*run = taken.stamp ? taken : journal->runs[--journal->nr_runs];
@@ -285,12 +359,11 @@ static void change_mood(struct journal *journal)
 void stress_operate(struct journal *journal)
 {
 	static void (*const operations[])(struct journal *) = {
-		pin_or_unpin,     pin_or_unpin,
-		pin_or_unpin,     lock_or_unlock,
-		lock_or_unlock,   split,
-		collapse,         look,
-		allocate_or_free, allocate_or_free,
-		allocate_or_free, hand_over,
+		pin_or_unpin,     pin_or_unpin,     pin_or_unpin,
+		lock_or_unlock,   lock_or_unlock,   split,
+		collapse,         poison_or_heal,   look,
+		allocate_or_free, allocate_or_free, allocate_or_free,
+		hand_over,
 	};
 
 	journal->operations++;
