@@ -163,14 +163,13 @@ static int complete(struct ahci_port *port, uint32_t slots, int status)
 	return (int)nr;
 }
 
-/* The next of those that are to be executed alone. */
-static void redo_next(struct ahci_port *port)
+/* The next command, when the adapter has none. */
+static void issue_next(struct ahci_port *port)
 {
-	uint32_t slot = port->to_redo & -port->to_redo;
+	uint32_t slot = port->to_do & -port->to_do;
 
 	if (!slot || port->issued)
 		return;
-	memory_of(port)->list[__builtin_ctz(slot)].transferred = 0;
 	issue(port, slot);
 }
 
@@ -181,27 +180,26 @@ static const char *operation_name(const struct block_request *request)
 						   : "read";
 }
 
-/* The adapter stopped. Returns what failed, if that is known; the rest is to be redone. */
+/* The adapter stopped at the command that it had, which has failed. Starts it again. */
 static int take_error(struct ahci_port *port, uint32_t *failed)
 {
 	volatile struct ahci_port_registers *r = port->registers;
 	uint32_t tfd = mmio_read32(&r->tfd);
 	uint32_t is = mmio_read32(&r->is);
 
-	*failed = 0;
+	*failed = port->issued;
 	if (!stop_engines(port) || !start_engines(port))
 		return -EIO;
-	if (port->to_redo & port->issued) {
+	if (port->issued) {
 		const struct block_request *request = port->requests[__builtin_ctz(port->issued)];
 
-		*failed = port->issued;
 		say(port, "%s error at sector %llu, %zu bytes: status %#x error %#x interrupt %#x",
 		    operation_name(request), (unsigned long long)request->sector, request->bytes,
 		    tfd & 0xff, tfd >> 8 & 0xff, is);
 	}
-	port->to_redo = (port->to_redo | port->issued) & ~*failed;
+	port->to_do &= ~port->issued;
 	port->issued = 0;
-	redo_next(port);
+	issue_next(port);
 	return 0;
 }
 
@@ -235,10 +233,8 @@ static int ahci_submit(struct block_device *device, struct block_queue *queue,
 	ahci_build(&memory->list[slot], &memory->tables[slot], &task);
 	port->requests[slot] = request;
 	port->used |= (uint32_t)1 << slot;
-	if (port->to_redo)
-		port->to_redo |= (uint32_t)1 << slot;
-	else
-		issue(port, (uint32_t)1 << slot);
+	port->to_do |= (uint32_t)1 << slot;
+	issue_next(port);
 	return -EINPROGRESS;
 }
 
@@ -267,8 +263,8 @@ static int ahci_poll(struct block_device *device, struct block_queue *queue)
 	if (!(mmio_read32(&port->registers->cmd) & AHCI_CMD_START))
 		return -ENODEV;
 	port->issued &= ~done;
-	port->to_redo &= ~done;
-	redo_next(port);
+	port->to_do &= ~done;
+	issue_next(port);
 	return complete(port, done, 0);
 }
 
@@ -298,7 +294,7 @@ static void ahci_recover(struct block_device *device, int why)
 	if (atomic_load(&port->adapter->dead) || !restart(port))
 		give_up(port);
 	port->issued = 0;
-	port->to_redo = 0;
+	port->to_do = 0;
 	(void)complete(port, used, why);
 }
 

@@ -2,10 +2,9 @@
 /*
  * A port of an AHCI adapter with a disk, as a block device. All CPUs share its one queue.
  *
- * The adapter executes commands one after the other and stops at the first that fails. Adapters
- * differ in whether the failed one still shows as issued then, so that everything that was issued
- * is executed once more, each command alone, until all are through: what fails alone has failed.
- * Native command queueing is not used.
+ * The adapter executes commands one after the other, so it is given one at a time: then it is clear
+ * which one failed, and none is under way when the port is stopped after an error. Native command
+ * queueing is not used.
  */
 #pragma once
 
@@ -49,11 +48,11 @@ struct ahci_port {
 	struct dma_memory memory;
 	struct ata_identity identity;
 	struct block_request *requests[AHCI_SLOTS_MAX];
-	uint32_t slots;   /* all that there are */
-	uint32_t used;    /* with a request */
-	uint32_t issued;  /* to the adapter */
-	uint32_t to_redo; /* each of them alone */
-	unsigned lines;   /* of the report that it caused */
+	uint32_t slots;  /* all that there are */
+	uint32_t used;   /* with a request */
+	uint32_t issued; /* to the adapter, one at most */
+	uint32_t to_do;  /* those that are not over */
+	unsigned lines;  /* of the report that it caused */
 };
 
 /*
