@@ -2,46 +2,18 @@
 #include "drivers/pmem_disk.h"
 
 #include <errno.h>
-#include <string.h>
 
+#include "drivers/pmem_io.h"
 #include "mm/host.h"
 #include "mm/persist.h"
 
-/*
- * Copies as much as lies in one page of the disk, pinned meanwhile since that is what tells poison.
- * Returns how much it was, or -EIO.
- */
-static long transfer_in_page(enum block_operation operation, phys_t disk, phys_t memory,
-			     size_t length)
-{
-	struct page *page = page_pin(phys_to_pfn(disk));
-	size_t rest;
-
-	if (!page)
-		return -EIO;
-	rest = page_size(page) - disk.addr % page_size(page);
-	if (length > rest)
-		length = rest;
-	if (operation == BLOCK_WRITE)
-		persist_copy(host_virt(disk), host_virt(memory), length);
-	else
-		memcpy(host_virt(memory), host_virt(disk), length);
-	page_unpin(page);
-	return (long)length;
-}
-
 static int transfer(enum block_operation operation, phys_t disk, const struct segment *segment)
 {
-	for (size_t moved = 0; moved < segment->length;) {
-		long length =
-			transfer_in_page(operation, phys_add(disk, moved),
-					 phys_add(segment->start, moved), segment->length - moved);
+	void *memory = host_virt(segment->start);
 
-		if (length < 0)
-			return (int)length;
-		moved += (size_t)length;
-	}
-	return 0;
+	if (operation == BLOCK_WRITE)
+		return pmem_write(disk, memory, segment->length);
+	return pmem_read(disk, memory, segment->length);
 }
 
 static int pmem_disk_submit(struct block_device *device, struct block_queue *queue,
