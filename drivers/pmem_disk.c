@@ -32,7 +32,7 @@ static int pmem_disk_submit(struct block_device *device, struct block_queue *que
 		at = phys_add(at, request->segments[i].length);
 	}
 	if (request->operation == BLOCK_FLUSH || (request->flags & BLOCK_FUA))
-		persist_fence();
+		persist_drain(host_virt(disk->memory.start));
 	return error;
 }
 

@@ -8,7 +8,9 @@
  * domain that firmware does not state, the same steps are taken: they are right in either.
  *
  *	persist_copy(record, data, length);
- *	persist_publish(&record->valid, 1);		orders, stores, and makes durable
+ *	persist_publish(&record->valid, 1);		drains, stores, flushes, drains
+ *
+ * persist_fence() alone orders; whoever promises that something is durable calls persist_drain().
  *
  * Any CPU, any context, no locks. Addresses need no alignment unless it is said.
  */
@@ -35,18 +37,29 @@ bool persist_use(enum flush_instruction) must_check;
 
 const char *flush_instruction_name(enum flush_instruction);
 
-/* Starts writing back every line that holds one of these bytes. Durable after persist_fence(). */
+/* Starts writing back every line that holds one of these bytes. Durable after persist_drain(). */
 void persist_flush(const void *start, size_t bytes);
 
-/* Everything flushed or copied before is durable when it returns. */
-void persist_fence(void);
-
-/* memcpy() and memset() whose bytes are durable after persist_fence(). No overlap. */
+/* memcpy() and memset() whose bytes are durable after persist_drain(). No overlap. */
 void persist_copy(void *to, const void *from, size_t bytes);
 void persist_set(void *to, int byte, size_t bytes);
 
+/* What was flushed or copied before gets its place before all that is stored after. */
+void persist_fence(void);
+
+/* All that was flushed or copied before, on the NVDIMMs that hold `where`, is durable when it
+ * returns. */
+void persist_drain(const void *where);
+
 /*
- * The step that makes earlier stores count: all that was flushed or copied before is durable first,
- * then *flag becomes value, and is durable when it returns. `flag` is 8-byte aligned.
+ * A device wrote this buffer, and said that it is done: durable when it returns. DMA may have ended
+ * in the CPU's caches instead of the memory, so the lines are written back like any other.
+ */
+void persist_dma(const void *start, size_t bytes);
+
+/*
+ * The step that makes earlier stores count: all that was flushed or copied before, on the NVDIMMs
+ * that hold the flag, is durable first, then *flag becomes value, and is durable when it returns.
+ * `flag` is 8-byte aligned.
  */
 void persist_publish(uint64_t *flag, uint64_t value);

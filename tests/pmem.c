@@ -147,6 +147,23 @@ TEST(pmem, publish_stores_the_flag)
 	page_unpin(page);
 }
 
+/* What a device is said to have written is as it was, and so is what is beside it. */
+TEST(pmem, dma_changes_nothing)
+{
+	const struct region *region = next_writable(NULL);
+	struct page *page = page_pin(region->start);
+	unsigned char *bytes = host_virt(pfn_to_phys(region->start));
+
+	require(page != NULL);
+	for (size_t i = 0; i < LONGEST; i++)
+		bytes[i] = foreground(i);
+	persist_dma(bytes + 1, LONGEST - CACHE_LINE);
+	for (size_t i = 0; i < LONGEST; i++)
+		expect_eq(bytes[i], foreground(i));
+	page_mark_dirty(page);
+	page_unpin(page);
+}
+
 /* The last byte of a region is as good as the first. */
 TEST(pmem, ends_of_a_region_hold_data)
 {
