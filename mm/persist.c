@@ -43,30 +43,28 @@ const char *flush_instruction_name(enum flush_instruction which)
 	return names[which];
 }
 
-static void flush_line(const char *line)
-{
-	switch (instruction) {
-	case FLUSH_CLWB:
-		asm volatile("clwb %0" : : "m"(*line) : "memory");
-		break;
-	case FLUSH_CLFLUSHOPT:
-		asm volatile("clflushopt %0" : : "m"(*line) : "memory");
-		break;
-	case FLUSH_CLFLUSH:
-		asm volatile("clflush %0" : : "m"(*line) : "memory");
-		break;
-	}
-}
-
+/* A loop for each instruction, with little else in it. */
 void persist_flush(const void *start, size_t bytes)
 {
-	uintptr_t line = align_down((uintptr_t)start, CACHE_LINE);
-	uintptr_t end = (uintptr_t)start + bytes;
+	const char *line = (const char *)align_down((uintptr_t)start, CACHE_LINE);
+	const char *end = (const char *)start + bytes;
 
 	if (bytes == 0)
 		return;
-	for (; line < end; line += CACHE_LINE)
-		flush_line((const char *)line);
+	switch (instruction) {
+	case FLUSH_CLWB:
+		for (; line < end; line += CACHE_LINE)
+			asm volatile("clwb %0" : : "m"(*line) : "memory");
+		break;
+	case FLUSH_CLFLUSHOPT:
+		for (; line < end; line += CACHE_LINE)
+			asm volatile("clflushopt %0" : : "m"(*line) : "memory");
+		break;
+	case FLUSH_CLFLUSH:
+		for (; line < end; line += CACHE_LINE)
+			asm volatile("clflush %0" : : "m"(*line) : "memory");
+		break;
+	}
 }
 
 void persist_fence(void)
@@ -89,58 +87,143 @@ void persist_dma(const void *start, size_t bytes)
 	persist_drain(start);
 }
 
-/* Past the caches; the destination is 8-byte aligned. */
-static void store_around_cache(void *to, uint64_t value)
-{
-	asm volatile("movnti %1, %0" : "=m"(*(uint64_t *)to) : "r"(value));
-}
-
-/* Bytes before the first 8-byte boundary, at most `bytes`. */
-static size_t head_of(const void *to, size_t bytes)
-{
-	size_t head = -(uintptr_t)to % sizeof(uint64_t);
-
-	return head < bytes ? head : bytes;
-}
-
 /*
- * Only aligned words of 8 bytes can go around the cache in general registers: the bytes before and
- * after them are stored as usual and their lines flushed.
+ * Bytes as they are stored. Only whole words can go around the cache from general registers, so a
+ * line of which a part of a word is wanted is stored to as usual and flushed. No line is both, and
+ * none is flushed twice.
  */
+struct parts {
+	size_t head; /* in the first line */
+	size_t body; /* whole words */
+	size_t tail; /* in the last line */
+};
+
+static size_t at_most(size_t bytes, size_t limit)
+{
+	return bytes < limit ? bytes : limit;
+}
+
+static struct parts parts_of(const void *to, size_t bytes)
+{
+	uintptr_t start = (uintptr_t)to;
+	uintptr_t end = start + bytes;
+	size_t head = 0, tail = 0;
+
+	if (start % sizeof(uint64_t))
+		head = at_most(CACHE_LINE - start % CACHE_LINE, bytes);
+	if (end % sizeof(uint64_t))
+		tail = at_most(end % CACHE_LINE, bytes - head);
+	return (struct parts){head, bytes - head - tail, tail};
+}
+
+static uint64_t word_at(const char *from)
+{
+	uint64_t word;
+
+	/* A call, were it not the builtin: code without a C library below it has no other. */
+	__builtin_memcpy(&word, from, sizeof(word));
+	return word;
+}
+
+static void store_around_cache(char *to, uint64_t word)
+{
+	asm volatile("movnti %1, %0" : "=m"(*(uint64_t *)to) : "r"(word));
+}
+
+static inline void copy_line(char *to, const char *from)
+{
+	store_around_cache(to, word_at(from));
+	store_around_cache(to + 8, word_at(from + 8));
+	store_around_cache(to + 16, word_at(from + 16));
+	store_around_cache(to + 24, word_at(from + 24));
+	store_around_cache(to + 32, word_at(from + 32));
+	store_around_cache(to + 40, word_at(from + 40));
+	store_around_cache(to + 48, word_at(from + 48));
+	store_around_cache(to + 56, word_at(from + 56));
+}
+
+static inline void set_line(char *to, uint64_t word)
+{
+	store_around_cache(to, word);
+	store_around_cache(to + 8, word);
+	store_around_cache(to + 16, word);
+	store_around_cache(to + 24, word);
+	store_around_cache(to + 32, word);
+	store_around_cache(to + 40, word);
+	store_around_cache(to + 48, word);
+	store_around_cache(to + 56, word);
+}
+
+/* By four lines, so that nearly all instructions are loads and stores. */
+static void copy_around_cache(char *to, const char *from, size_t bytes)
+{
+	const char *end = to + bytes;
+
+	for (; end - to >= 4 * CACHE_LINE; to += 4 * CACHE_LINE, from += 4 * CACHE_LINE) {
+		copy_line(to, from);
+		copy_line(to + CACHE_LINE, from + CACHE_LINE);
+		copy_line(to + 2 * CACHE_LINE, from + 2 * CACHE_LINE);
+		copy_line(to + 3 * CACHE_LINE, from + 3 * CACHE_LINE);
+	}
+	for (; end - to >= CACHE_LINE; to += CACHE_LINE, from += CACHE_LINE)
+		copy_line(to, from);
+	for (; to < end; to += sizeof(uint64_t), from += sizeof(uint64_t))
+		store_around_cache(to, word_at(from));
+}
+
+static void set_around_cache(char *to, uint64_t word, size_t bytes)
+{
+	const char *end = to + bytes;
+
+	for (; end - to >= 4 * CACHE_LINE; to += 4 * CACHE_LINE) {
+		set_line(to, word);
+		set_line(to + CACHE_LINE, word);
+		set_line(to + 2 * CACHE_LINE, word);
+		set_line(to + 3 * CACHE_LINE, word);
+	}
+	for (; end - to >= CACHE_LINE; to += CACHE_LINE)
+		set_line(to, word);
+	for (; to < end; to += sizeof(uint64_t))
+		store_around_cache(to, word);
+}
+
+static void copy_and_flush(char *to, const char *from, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	memcpy(to, from, bytes);
+	persist_flush(to, bytes);
+}
+
+static void set_and_flush(char *to, int byte, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	memset(to, byte, bytes);
+	persist_flush(to, bytes);
+}
+
 void persist_copy(void *to, const void *from, size_t bytes)
 {
+	struct parts parts = parts_of(to, bytes);
+	size_t tail = parts.head + parts.body;
 	char *target = to;
 	const char *source = from;
-	size_t head = head_of(to, bytes);
-	size_t tail = (bytes - head) % sizeof(uint64_t);
-	size_t body = bytes - head - tail;
 
-	memcpy(target, source, head);
-	persist_flush(target, head);
-	for (size_t i = head; i < head + body; i += sizeof(uint64_t)) {
-		uint64_t word;
-
-		memcpy(&word, source + i, sizeof(word));
-		store_around_cache(target + i, word);
-	}
-	memcpy(target + head + body, source + head + body, tail);
-	persist_flush(target + head + body, tail);
+	copy_and_flush(target, source, parts.head);
+	copy_around_cache(target + parts.head, source + parts.head, parts.body);
+	copy_and_flush(target + tail, source + tail, parts.tail);
 }
 
 void persist_set(void *to, int byte, size_t bytes)
 {
+	struct parts parts = parts_of(to, bytes);
+	size_t tail = parts.head + parts.body;
 	char *target = to;
-	size_t head = head_of(to, bytes);
-	size_t tail = (bytes - head) % sizeof(uint64_t);
-	size_t body = bytes - head - tail;
-	uint64_t word = 0x0101010101010101UL * (unsigned char)byte;
 
-	memset(target, byte, head);
-	persist_flush(target, head);
-	for (size_t i = head; i < head + body; i += sizeof(uint64_t))
-		store_around_cache(target + i, word);
-	memset(target + head + body, byte, tail);
-	persist_flush(target + head + body, tail);
+	set_and_flush(target, byte, parts.head);
+	set_around_cache(target + parts.head, 0x0101010101010101 * (unsigned char)byte, parts.body);
+	set_and_flush(target + tail, byte, parts.tail);
 }
 
 void persist_publish(uint64_t *flag, uint64_t value)
