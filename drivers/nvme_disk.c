@@ -112,14 +112,48 @@ static const struct block_ops disk_ops = {
 
 /* --- Namespaces. --- */
 
+uint8_t nvme_command_set(const uint8_t *list, size_t bytes)
+{
+	struct nvme_namespace_descriptor descriptor;
+
+	for (size_t at = 0; at + sizeof(descriptor) < bytes;
+	     at += sizeof(descriptor) + descriptor.length) {
+		memcpy(&descriptor, list + at, sizeof(descriptor));
+		if (descriptor.length == 0)
+			break;
+		if (descriptor.type == NVME_DESCRIPTOR_COMMAND_SET)
+			return list[at + sizeof(descriptor)];
+	}
+	return NVME_COMMAND_SET_NVM;
+}
+
+/* A negative errno: the controller did not say. */
+static int learn_command_set(struct nvme_controller *controller, uint32_t nsid)
+{
+	const void *list;
+
+	if (!(controller->cap & NVME_CAP_COMMAND_SETS))
+		return NVME_COMMAND_SET_NVM;
+	list = nvme_identify(controller, NVME_CNS_DESCRIPTORS, nsid);
+	return list ? nvme_command_set(list, NVME_IDENTIFY_BYTES) : -EIO;
+}
+
 /* Reads what the namespace is into the disk. -EINVAL, after a line: none for us. */
 static int learn_format(struct nvme_controller *controller, struct nvme_disk *disk)
 {
 	uint32_t nsid = disk->target.nsid;
-	const void *data = nvme_identify(controller, NVME_CNS_NAMESPACE, nsid);
+	int commands = learn_command_set(controller, nsid);
+	const void *data;
 	struct nvme_identify_namespace id;
 	struct nvme_lba_format format;
 
+	if (commands != NVME_COMMAND_SET_NVM) {
+		nvme_say(controller, disk->name,
+			 "left alone: command set %d, expected %d, that of blocks", commands,
+			 NVME_COMMAND_SET_NVM);
+		return -EINVAL;
+	}
+	data = nvme_identify(controller, NVME_CNS_NAMESPACE, nsid);
 	if (!data)
 		return -EIO;
 	memcpy(&id, data, sizeof(id));

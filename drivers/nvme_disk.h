@@ -40,3 +40,10 @@ void nvme_find_disks(struct nvme *);
  * that it has now.
  */
 void nvme_renew_disks(struct nvme *);
+
+/*
+ * Which commands a namespace understands, by the list of its descriptors (NVMe 2.0, 5.17.2.3):
+ * NVME_COMMAND_SET_NVM, or another one; the former, too, if the list does not say. A descriptor
+ * that ends behind the list is ignored, and what follows it.
+ */
+uint8_t nvme_command_set(const uint8_t *list, size_t bytes);

@@ -48,6 +48,7 @@ static inline unsigned nvme_cap_page_shift_min(uint64_t cap)
 }
 
 #define NVME_CAP_NVM_COMMANDS (1ULL << 37)
+#define NVME_CAP_COMMAND_SETS (1ULL << 43) /* namespaces may have other commands */
 
 #define NVME_VERSION_1_1 0x00010100u
 
@@ -208,6 +209,7 @@ enum nvme_cns {
 	NVME_CNS_NAMESPACE = 0,
 	NVME_CNS_CONTROLLER = 1,
 	NVME_CNS_ACTIVE_NAMESPACES = 2,
+	NVME_CNS_DESCRIPTORS = 3,
 };
 
 enum { NVME_IDENTIFY_BYTES = 4096, NVME_NAMESPACE_LIST_MAX = 1024 };
@@ -277,6 +279,20 @@ _Static_assert(offsetof(struct nvme_identify_namespace, last_format) == 25, "NLB
 _Static_assert(offsetof(struct nvme_identify_namespace, format) == 26, "FLBAS");
 _Static_assert(offsetof(struct nvme_identify_namespace, attributes) == 99, "NSATTR");
 _Static_assert(offsetof(struct nvme_identify_namespace, formats) == 128, "LBAF0");
+
+/* 5.15.2.3, one of a namespace's descriptors; its value follows, and then the next one. */
+struct nvme_namespace_descriptor {
+	uint8_t type;
+	uint8_t length; /* of the value; 0: the list is over */
+	uint8_t reserved[2];
+};
+
+enum {
+	NVME_DESCRIPTOR_COMMAND_SET = 4, /* NVMe 2.0, 5.17.2.3: one byte */
+	NVME_COMMAND_SET_NVM = 0,
+};
+
+_Static_assert(sizeof(struct nvme_namespace_descriptor) == 4, "namespace descriptor");
 
 /* --- I/O commands, 6. --- */
 

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ROUNDS = 1000, HELD_PAGES = 16 };
+enum { ROUNDS = 1000, BIOS_UNDER_HELD = 5000, HELD_PAGES = 16 };
 
 /* How long to wait for other CPUs, in nanoseconds. */
 enum { FIRST_RESIZE = 2000000000, BETWEEN_READS = 10000 };
@@ -205,7 +205,7 @@ static void hold_long(struct block_device *device, pfn_t area)
 	require(page_split(area) == 0);
 	for (size_t i = 0; i < HELD_PAGES; i++)
 		held[i] = test_pin(pfn_add(area, i * 31));
-	for (size_t i = 0; i < ROUNDS; i++) {
+	for (size_t i = 0; i < BIOS_UNDER_HELD; i++) {
 		piece = (struct bio_piece){held[i % HELD_PAGES], 0, PAGE_SIZE};
 		expect_eq(block_execute(device, &bio), 0);
 		if (i % 100 == 0)

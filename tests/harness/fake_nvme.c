@@ -139,7 +139,7 @@ static unsigned do_io(const struct nvme_command *command)
 	if (command->nsid == 0 || command->nsid > FAKE_NAMESPACES)
 		return NVME_STATUS_INVALID_NAMESPACE;
 	namespace = &fake.namespaces[command->nsid - 1];
-	shift = namespace->formats[namespace->format].block_shift;
+	shift = namespace->formats[namespace->format & NVME_FORMAT_INDEX].block_shift;
 	transfer.medium = fake.medium[command->nsid - 1];
 	transfer.at = (command->dword10 | (uint64_t)command->dword11 << 32) << shift;
 	transfer.bytes = ((command->dword12 & 0xffff) + 1ULL) << shift;
@@ -169,6 +169,10 @@ static unsigned identify(const struct nvme_command *command)
 		break;
 	case NVME_CNS_ACTIVE_NAMESPACES:
 		answer = fake.list;
+		break;
+	case NVME_CNS_DESCRIPTORS:
+		expect(fake.cap & NVME_CAP_COMMAND_SETS);
+		answer = fake.no_descriptors ? NULL : fake.descriptors;
 		break;
 	}
 	if (!answer || !memory)

@@ -45,6 +45,8 @@ extern struct fake_nvme {
 	struct nvme_identify_controller controller;
 	struct nvme_identify_namespace namespaces[FAKE_NAMESPACES];
 	uint32_t list[NVME_NAMESPACE_LIST_MAX];
+	uint8_t descriptors[NVME_IDENTIFY_BYTES];      /* of each namespace */
+	bool no_descriptors;                           /* to ask for them is an error */
 	unsigned submission_queues, completion_queues; /* that it gives */
 
 	/* How it behaves. */
