@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/btt.h"
+
+#include "drivers/btt_log.h"
+#include "mm/persist.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const uint8_t zeros[PAGE_SIZE];
+
+static void drain(const struct btt_medium *memory)
+{
+	persist_drain(host_virt(btt_address(memory, 0)));
+}
+
+static int unwritable(struct btt_fault *fault, unsigned arena, uint64_t at)
+{
+	*fault = (struct btt_fault){.kind = BTT_FAULT_UNREADABLE, .arena = arena, .at = at};
+	return -EIO;
+}
+
+/* What of the medium says that there is a BTT already, of either version. */
+static int forget_first_info(const struct btt_medium *memory, struct btt_fault *fault)
+{
+	for (uint64_t at = 0; at <= BTT_VERSION_1_1_START; at += BTT_VERSION_1_1_START) {
+		char signature[sizeof(BTT_SIGNATURE)];
+
+		if (btt_read(memory, at, signature, sizeof(signature)) == 0 &&
+		    memcmp(signature, BTT_SIGNATURE, sizeof(signature)) != 0)
+			continue;
+		if (btt_write(memory, at, zeros, BTT_INFO_BYTES))
+			return unwritable(fault, 0, at);
+	}
+	drain(memory);
+	return 0;
+}
+
+/* Every sector is in the block of its own number, and every lane has one of the others. */
+static int write_map_and_log(const struct btt_medium *memory, const struct btt_arena *arena,
+			     struct btt_fault *fault)
+{
+	const struct btt_geometry *geometry = &arena->geometry;
+
+	for (uint64_t at = geometry->map; at < geometry->log; at += sizeof(zeros))
+		if (btt_write(memory, arena->start + at, zeros, sizeof(zeros)))
+			return unwritable(fault, arena->number, arena->start + at);
+	for (uint32_t lane = 0; lane < geometry->lanes; lane++) {
+		struct btt_log_group group = btt_log_first_group(geometry->sectors, lane);
+		uint64_t at = arena->start + btt_log_at(geometry, lane);
+
+		if (btt_write(memory, at, &group, sizeof(group)))
+			return unwritable(fault, arena->number, at);
+	}
+	return 0;
+}
+
+static int write_info(const struct btt_medium *memory, const struct btt_arena *arena,
+		      uint64_t offset, struct btt_fault *fault)
+{
+	struct btt_info info;
+
+	btt_info_make(arena, &info);
+	if (btt_write(memory, arena->start + offset, &info, sizeof(info)))
+		return unwritable(fault, arena->number, arena->start + offset);
+	drain(memory);
+	return 0;
+}
+
+/*
+ * The arena that begins at arena->start. Nothing is made of what is left after the last one and is
+ * smaller than an arena can be.
+ */
+static int place_arena(const struct btt_medium *memory, struct btt_arena *arena,
+		       struct btt_fault *fault)
+{
+	uint64_t max = btt_arena_max(memory);
+	uint64_t min = max < BTT_ARENA_MIN ? max : BTT_ARENA_MIN;
+	uint64_t bytes = btt_medium_bytes(memory) - arena->start;
+
+	*fault = (struct btt_fault){.kind = BTT_FAULT_RANGE,
+				    .arena = arena->number,
+				    .at = arena->start,
+				    .found = bytes,
+				    .expected = min};
+	if (bytes < min)
+		return -EINVAL;
+	arena->next = bytes >= max && bytes - max >= min ? max : 0;
+	return btt_geometry_make(bytes < max ? bytes : max, arena->identity.sector_bytes,
+				 &arena->geometry);
+}
+
+static uint64_t first_start(const struct btt_identity *identity)
+{
+	return identity->version == BTT_VERSION_1_1 ? (uint64_t)BTT_VERSION_1_1_START : 0;
+}
+
+/* The last arenas come first: while the first one has no info block there is no BTT. */
+static int write_arenas(const struct btt_medium *memory, struct btt_arena *arena, unsigned number,
+			struct btt_fault *fault)
+{
+	uint64_t start = first_start(&arena->identity);
+	int error;
+
+	arena->number = number;
+	arena->start = start + number * btt_arena_max(memory);
+	error = place_arena(memory, arena, fault);
+	if (!error)
+		error = write_map_and_log(memory, arena, fault);
+	if (!error)
+		error = write_info(memory, arena, arena->geometry.copy, fault);
+	if (!error)
+		error = write_info(memory, arena, 0, fault);
+	return error;
+}
+
+static unsigned count_arenas(const struct btt_medium *memory, struct btt_arena *arena,
+			     struct btt_fault *fault, int *error)
+{
+	unsigned nr = 0;
+
+	arena->start = first_start(&arena->identity);
+	do {
+		arena->number = nr++;
+		*error = place_arena(memory, arena, fault);
+		arena->start += arena->next;
+	} while (!*error && arena->next);
+	return nr;
+}
+
+int btt_format(const struct btt_medium *memory, const struct btt_identity *identity,
+	       struct btt_fault *fault)
+{
+	const struct region *region = btt_medium_region(memory);
+	struct btt_arena arena = {.identity = *identity};
+	unsigned nr;
+	int error;
+
+	*fault = (struct btt_fault){.kind = BTT_FAULT_RANGE, .found = btt_medium_bytes(memory)};
+	if (!region)
+		return -EINVAL;
+	if (!region->writable) {
+		fault->kind = BTT_FAULT_READ_ONLY;
+		return -EROFS;
+	}
+	if (identity->version != BTT_VERSION_1_1 && identity->version != BTT_VERSION_2_0) {
+		*fault = (struct btt_fault){.kind = BTT_FAULT_INFO_VERSION,
+					    .found = identity->version,
+					    .expected = BTT_VERSION_1_1};
+		return -EINVAL;
+	}
+	nr = count_arenas(memory, &arena, fault, &error);
+	if (error)
+		return error;
+	error = forget_first_info(memory, fault);
+	while (nr-- > 0 && !error)
+		error = write_arenas(memory, &arena, nr, fault);
+	if (!error)
+		*fault = (struct btt_fault){0};
+	return error;
+}
