@@ -229,7 +229,7 @@ TEST(virtio, full_queues)
 	with_each_writable_virtio(fill_queue);
 }
 
-enum { ROUNDS = 50 };
+enum { ROUNDS = 50, ROUNDS_ALONE = 200 };
 
 static struct virtio_disk *shared;
 static pfn_t frames[HOST_CPUS_MAX];
@@ -243,7 +243,7 @@ static void write_and_read_own(void *unused)
 	const char *wrong;
 
 	(void)unused;
-	for (id.generation = 1; id.generation <= ROUNDS; id.generation++) {
+	for (id.generation = 1; id.generation <= ROUNDS_ALONE; id.generation++) {
 		stamp_write(memory, id);
 		expect_eq(virtio_transfer(shared, BLOCK_WRITE, id.sector, frames[cpu], PAGE_SIZE),
 			  0);
