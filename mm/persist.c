@@ -87,6 +87,9 @@ void persist_dma(const void *start, size_t bytes)
 	persist_drain(start);
 }
 
+/* What a CPU stores, and a medium keeps, in one piece; of memory of any type. */
+typedef uint64_t __attribute__((may_alias)) word_t;
+
 /*
  * Bytes as they are stored. Only whole words can go around the cache from general registers, so a
  * line of which a part of a word is wanted is stored to as usual and flushed. No line is both, and
@@ -109,25 +112,25 @@ static struct parts parts_of(const void *to, size_t bytes)
 	uintptr_t end = start + bytes;
 	size_t head = 0, tail = 0;
 
-	if (start % sizeof(uint64_t))
+	if (start % sizeof(word_t))
 		head = at_most(CACHE_LINE - start % CACHE_LINE, bytes);
-	if (end % sizeof(uint64_t))
+	if (end % sizeof(word_t))
 		tail = at_most(end % CACHE_LINE, bytes - head);
 	return (struct parts){head, bytes - head - tail, tail};
 }
 
-static uint64_t word_at(const char *from)
+static word_t word_at(const char *from)
 {
-	uint64_t word;
+	word_t word;
 
 	/* A call, were it not the builtin: code without a C library below it has no other. */
 	__builtin_memcpy(&word, from, sizeof(word));
 	return word;
 }
 
-static void store_around_cache(char *to, uint64_t word)
+static void store_around_cache(char *to, word_t word)
 {
-	asm volatile("movnti %1, %0" : "=m"(*(uint64_t *)to) : "r"(word));
+	asm volatile("movnti %1, %0" : "=m"(*(word_t *)to) : "r"(word));
 }
 
 static inline void copy_line(char *to, const char *from)
@@ -142,7 +145,7 @@ static inline void copy_line(char *to, const char *from)
 	store_around_cache(to + 56, word_at(from + 56));
 }
 
-static inline void set_line(char *to, uint64_t word)
+static inline void set_line(char *to, word_t word)
 {
 	store_around_cache(to, word);
 	store_around_cache(to + 8, word);
@@ -167,11 +170,11 @@ static void copy_around_cache(char *to, const char *from, size_t bytes)
 	}
 	for (; end - to >= CACHE_LINE; to += CACHE_LINE, from += CACHE_LINE)
 		copy_line(to, from);
-	for (; to < end; to += sizeof(uint64_t), from += sizeof(uint64_t))
+	for (; to < end; to += sizeof(word_t), from += sizeof(word_t))
 		store_around_cache(to, word_at(from));
 }
 
-static void set_around_cache(char *to, uint64_t word, size_t bytes)
+static void set_around_cache(char *to, word_t word, size_t bytes)
 {
 	const char *end = to + bytes;
 
@@ -183,23 +186,37 @@ static void set_around_cache(char *to, uint64_t word, size_t bytes)
 	}
 	for (; end - to >= CACHE_LINE; to += CACHE_LINE)
 		set_line(to, word);
-	for (; to < end; to += sizeof(uint64_t))
+	for (; to < end; to += sizeof(word_t))
 		store_around_cache(to, word);
 }
 
-static void copy_and_flush(char *to, const char *from, size_t bytes)
+/*
+ * Within a line, and in whole words as far as there are any: the medium does not tear those. Most
+ * copies need none of it, and should not save registers for it.
+ */
+static __attribute__((noinline)) void copy_and_flush(char *to, const char *from, size_t bytes)
 {
-	if (bytes == 0)
-		return;
-	memcpy(to, from, bytes);
+	char *at = to, *end = to + bytes;
+
+	for (; at < end && (uintptr_t)at % sizeof(word_t); at++, from++)
+		*(volatile char *)at = *from;
+	for (; end - at >= (ptrdiff_t)sizeof(word_t); at += sizeof(word_t), from += sizeof(word_t))
+		*(volatile word_t *)at = word_at(from);
+	for (; at < end; at++, from++)
+		*(volatile char *)at = *from;
 	persist_flush(to, bytes);
 }
 
-static void set_and_flush(char *to, int byte, size_t bytes)
+static __attribute__((noinline)) void set_and_flush(char *to, word_t word, size_t bytes)
 {
-	if (bytes == 0)
-		return;
-	memset(to, byte, bytes);
+	char *at = to, *end = to + bytes;
+
+	for (; at < end && (uintptr_t)at % sizeof(word_t); at++)
+		*(volatile char *)at = (char)word;
+	for (; end - at >= (ptrdiff_t)sizeof(word_t); at += sizeof(word_t))
+		*(volatile word_t *)at = word;
+	for (; at < end; at++)
+		*(volatile char *)at = (char)word;
 	persist_flush(to, bytes);
 }
 
@@ -210,9 +227,11 @@ void persist_copy(void *to, const void *from, size_t bytes)
 	char *target = to;
 	const char *source = from;
 
-	copy_and_flush(target, source, parts.head);
+	if (parts.head)
+		copy_and_flush(target, source, parts.head);
 	copy_around_cache(target + parts.head, source + parts.head, parts.body);
-	copy_and_flush(target + tail, source + tail, parts.tail);
+	if (parts.tail)
+		copy_and_flush(target + tail, source + tail, parts.tail);
 }
 
 void persist_set(void *to, int byte, size_t bytes)
@@ -220,10 +239,13 @@ void persist_set(void *to, int byte, size_t bytes)
 	struct parts parts = parts_of(to, bytes);
 	size_t tail = parts.head + parts.body;
 	char *target = to;
+	word_t word = 0x0101010101010101 * (unsigned char)byte;
 
-	set_and_flush(target, byte, parts.head);
-	set_around_cache(target + parts.head, 0x0101010101010101 * (unsigned char)byte, parts.body);
-	set_and_flush(target + tail, byte, parts.tail);
+	if (parts.head)
+		set_and_flush(target, word, parts.head);
+	set_around_cache(target + parts.head, word, parts.body);
+	if (parts.tail)
+		set_and_flush(target + tail, word, parts.tail);
 }
 
 void persist_publish(uint64_t *flag, uint64_t value)

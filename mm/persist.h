@@ -40,7 +40,10 @@ const char *flush_instruction_name(enum flush_instruction);
 /* Starts writing back every line that holds one of these bytes. Durable after persist_drain(). */
 void persist_flush(const void *start, size_t bytes);
 
-/* memcpy() and memset() whose bytes are durable after persist_drain(). No overlap. */
+/*
+ * memcpy() and memset() whose bytes are durable after persist_drain(). No overlap. A power failure
+ * before that leaves each aligned word of 8 bytes among them old or new, each for itself.
+ */
 void persist_copy(void *to, const void *from, size_t bytes);
 void persist_set(void *to, int byte, size_t bytes);
 
