@@ -52,7 +52,8 @@ static void wait_for(struct block_device *device, struct bio *bio)
 
 static void try_whole(struct block_device *device, pfn_t area)
 {
-	struct bio_piece piece = piece_of(area, 0, AREA_SIZE);
+	uint64_t bytes = device->sectors * SECTOR_SIZE;
+	struct bio_piece piece = piece_of(area, 0, bytes < AREA_SIZE ? bytes : AREA_SIZE);
 	struct bio bio = make_bio(BLOCK_READ, &piece, 1);
 
 	require(block_submit(device, &bio) == 0);
