@@ -2,6 +2,7 @@
 /* How the map is laid out in the memory it is given, and what it amounts to. */
 #include "mm/page_map.h"
 
+#include "mm/bad_lines.h"
 #include "mm/host.h"
 #include "mm/page.h"
 #include "mm/poison.h"
@@ -167,6 +168,7 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 		.nr_area_tables = layout.area_tables,
 	};
 	poison_init();
+	bad_lines_init();
 	tables = (struct page_table *)(area_tables + layout.area_tables);
 	nr_tables = layout.ragged + TABLE_POOL_START;
 	table_pool_init(tables + nr_tables, tables, nr_tables);
