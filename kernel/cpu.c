@@ -49,6 +49,7 @@ static void read_features(void)
 	features.tsc = bit(leaf.edx, 4);
 	features.machine_check = bit(leaf.edx, 7);
 	features.local_apic = bit(leaf.edx, 9);
+	features.machine_check_banks = features.machine_check && bit(leaf.edx, 14);
 	features.pat = bit(leaf.edx, 16);
 	features.clflush = bit(leaf.edx, 19);
 	features.cache_line = features.clflush ? (leaf.ebx >> 8 & 0xff) * 8 : 0;

@@ -16,7 +16,8 @@ struct cpu_features {
 	bool pat;
 	bool pages_1gib;
 	bool smep, smap, umip;
-	bool machine_check;
+	bool machine_check;       /* #MC */
+	bool machine_check_banks; /* ... and registers that say what it is about */
 	bool local_apic;
 	bool x2apic;
 

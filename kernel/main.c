@@ -18,6 +18,7 @@
 #include "kernel/fwcfg.h"
 #include "kernel/heap.h"
 #include "kernel/layout.h"
+#include "kernel/machine_check.h"
 #include "kernel/options.h"
 #include "kernel/paging.h"
 #include "kernel/percpu.h"
@@ -277,6 +278,14 @@ static void describe(void)
 	find_devices();
 	devices_print();
 	print_metadata();
+	machine_check_report();
+}
+
+/* Between tests, when no line is being written. */
+static void report_memory_errors(void)
+{
+	machine_check_poll();
+	machine_check_report();
 }
 
 static enum run_result run_suites(void)
@@ -288,6 +297,7 @@ static enum run_result run_suites(void)
 		.timeout = options.timeout,
 		.complaints = options.complaints,
 		.describe = describe,
+		.after_test = report_memory_errors,
 	});
 
 	switch (verdict) {
@@ -305,10 +315,11 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information);
 
 _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 {
-	percpu_init();  /* this is CPU 0 */
-	console_init(); /* from here on there are lines */
-	traps_init();   /* ... and crashes are reported */
-	cpu_init();     /* features; no page is executable that says it is not */
+	percpu_init();        /* this is CPU 0 */
+	console_init();       /* from here on there are lines */
+	traps_init();         /* ... and crashes are reported */
+	cpu_init();           /* features; no page is executable that says it is not */
+	machine_check_init(); /* errors of the hardware are, too */
 	persist_init();
 
 	int error = boot_info_read(magic, information, &boot);

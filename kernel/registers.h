@@ -20,11 +20,20 @@
 #define RFLAGS_DIRECTION       (1UL << 10)
 #define RFLAGS_ALIGNMENT_CHECK (1UL << 18)
 
-#define MSR_APIC_BASE 0x1b
-#define MSR_PAT       0x277
-#define MSR_X2APIC    0x800 /* first of the local APIC's registers, in x2APIC mode */
-#define MSR_EFER      0xc0000080
-#define MSR_GS_BASE   0xc0000101
+#define MSR_APIC_BASE   0x1b
+#define MSR_MCG_CAP     0x179
+#define MSR_MCG_STATUS  0x17a
+#define MSR_MCG_CONTROL 0x17b
+#define MSR_PAT         0x277
+#define MSR_X2APIC      0x800 /* first of the local APIC's registers, in x2APIC mode */
+/* Machine-check bank n. */
+#define MSR_BANK_CONTROL(n) (0x400 + 4 * (n))
+#define MSR_BANK_STATUS(n)  (0x401 + 4 * (n))
+#define MSR_BANK_ADDRESS(n) (0x402 + 4 * (n))
+#define MSR_BANK_MISC(n)    (0x403 + 4 * (n))
+
+#define MSR_EFER    0xc0000080
+#define MSR_GS_BASE 0xc0000101
 
 #define EFER_NO_EXECUTE (1UL << 11)
 

@@ -6,6 +6,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/layout.h"
+#include "kernel/machine_check.h"
 #include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/time.h"
@@ -63,6 +64,7 @@ static _Noreturn void work_for_ever(struct percpu *cpu)
 		write_cr3(read_cr3()); /* mappings may have changed */
 		work.fn(work.arg);
 		frame_alloc_flush();
+		machine_check_poll();
 		atomic_fetch_add(&cpu->done, 1);
 		if (atomic_fetch_sub(&unfinished, 1) == 1)
 			apic_send(percpu_get(0)->apic_id, APIC_INTERRUPT, VECTOR_WAKE);
@@ -77,6 +79,7 @@ _Noreturn void ap_main(struct percpu *cpu)
 	percpu_load(cpu);
 	traps_init_another();
 	cpu_init_another();
+	machine_check_init();
 	apic_init_another();
 	/* If it was slow, it may be another one than the one that was meant. */
 	cpu->apic_id = apic_id();

@@ -4,6 +4,7 @@
 #include "kernel/backtrace.h"
 #include "kernel/console.h"
 #include "kernel/layout.h"
+#include "kernel/machine_check.h"
 #include "kernel/paging.h"
 #include "kernel/registers.h"
 #include "kernel/stack.h"
@@ -31,7 +32,6 @@ static const char *const trap_names[TRAP_EXCEPTIONS] = {
 	[TRAP_PAGE_FAULT] = "page fault",
 	[16] = "floating point error",
 	[17] = "alignment check",
-	[TRAP_MACHINE_CHECK] = "machine check",
 	[19] = "vector floating point error",
 	[21] = "control protection fault",
 };
@@ -89,6 +89,8 @@ void trap_explain(const struct trap *trap, char *text, size_t size)
 	else if (trap->vector == TRAP_DOUBLE_FAULT && stack_in_guard(trap->address))
 		snprintf(text, size, "stack overflow: the %s stack is full",
 			 stack_find(trap->address)->name);
+	else if (trap->vector == TRAP_MACHINE_CHECK)
+		machine_check_explain(trap->rip, text, size);
 	else if (name)
 		snprintf(text, size, "%s, error code 0x%llx", name,
 			 (unsigned long long)trap->error);

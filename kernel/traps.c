@@ -4,6 +4,7 @@
 #include "kernel/apic.h"
 #include "kernel/console.h"
 #include "kernel/fatal.h"
+#include "kernel/machine_check.h"
 #include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/segments.h"
@@ -116,6 +117,8 @@ static _Noreturn void report(const struct registers *registers, const struct tra
 
 	trap_explain(trap, text, sizeof(text));
 	console_line("# BUG: %s, on CPU %u", text, host_cpu());
+	if (depth == 1 && trap->vector == TRAP_MACHINE_CHECK)
+		machine_check_print();
 	if (depth == 1)
 		registers_print(registers);
 	fatal_end(text);
@@ -139,6 +142,8 @@ void trap_handle(struct registers *registers)
 	}
 	if (trap.vector == TRAP_NMI && fatal_elsewhere())
 		smp_stop(registers);
+	if (trap.vector == TRAP_MACHINE_CHECK && machine_check_handle(registers))
+		return;
 	if (trap.vector == TRAP_PAGE_FAULT || trap.vector == TRAP_DOUBLE_FAULT)
 		trap.address = read_cr2();
 	if (can_catch(trap.vector))

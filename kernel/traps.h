@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Traps: what the CPU raises by itself. Only trap_catch() recovers from one, for tests that ask
- * for it. Every other is the end of the run: a report and fatal_end().
+ * for it, and from machine checks what kernel/machine_check.h can contain. Every other is the end
+ * of the run: a report and fatal_end().
  *
  * The one interrupt that does something is the watchdog's tick, on CPU 0. VECTOR_WAKE ends a sleep
  * by having come; it and all others are acknowledged and ignored.

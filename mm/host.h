@@ -18,6 +18,13 @@
 void *host_virt(phys_t address);
 
 /*
+ * memcpy() from memory that may be bad: returns how many bytes it copied, from the first on, all of
+ * them or those before what is bad. That is in bad_lines.h then, but for the moment while another
+ * CPU that met it first notes it. What reads memory in another way and finds it bad ends the run.
+ */
+size_t host_read(void *to, const void *from, size_t bytes) must_check;
+
+/*
  * Which CPU runs this, below host_cpus(); the code that asks is not moved to another one. The
  * number is where both answers keep it, so that to ask, as every allocation does, costs one load.
  */

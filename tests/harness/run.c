@@ -152,6 +152,8 @@ static void run_one(const struct test *test, unsigned number, struct totals *tot
 	awaited = test;
 	result = test_execute(test, this_run);
 	awaited = NULL;
+	if (this_run->after_test != NULL)
+		this_run->after_test();
 	print_result(test, number, result);
 	totals->pass += result == RESULT_PASS;
 	totals->fail += result == RESULT_FAIL;

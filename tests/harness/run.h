@@ -22,6 +22,7 @@ struct test_run {
 	unsigned timeout; /* seconds that a test may go on without progress */
 	const char *const *complaints; /* option errors: each one is a failure; NULL-terminated */
 	void (*describe)(void); /* writes what was found, as "# key=value" lines, after the plan */
+	void (*after_test)(void); /* writes what was noticed meanwhile, as drivers do; or NULL */
 };
 
 enum verdict {

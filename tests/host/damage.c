@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/damage.h"
+
+#include "mm/bad_lines.h"
+#include "mm/host.h"
+#include "mm/persist.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+enum { DAMAGED_BYTE = 0xdb };
+
+static struct {
+	phys_t line;
+	enum damage how;
+} damaged[DAMAGED_LINES_MAX];
+static size_t nr_damaged;
+static atomic_uint met;
+
+void damage(phys_t line, enum damage how)
+{
+	if (nr_damaged == DAMAGED_LINES_MAX)
+		host_panic("more than %d damaged lines", DAMAGED_LINES_MAX);
+	memset(host_virt(line), DAMAGED_BYTE, CACHE_LINE);
+	damaged[nr_damaged].line = line;
+	damaged[nr_damaged++].how = how;
+}
+
+int damage_repair(phys_t start, size_t bytes)
+{
+	memset(host_virt(start), 0, bytes);
+	for (size_t i = nr_damaged; i-- > 0;)
+		if (damaged[i].line.addr - start.addr < bytes)
+			damaged[i] = damaged[--nr_damaged];
+	return 0;
+}
+
+unsigned damage_met(void)
+{
+	return atomic_load(&met);
+}
+
+void damage_end(void)
+{
+	nr_damaged = 0;
+	atomic_store(&met, 0);
+}
+
+static bool is_bad(size_t number)
+{
+	const unsigned char *bytes = host_virt(damaged[number].line);
+
+	if (damaged[number].how == DAMAGE_UNTIL_REPAIRED)
+		return true;
+	for (size_t i = 0; i < CACHE_LINE; i++)
+		if (bytes[i] != DAMAGED_BYTE)
+			return false;
+	return true;
+}
+
+size_t host_read(void *to, const void *from, size_t bytes)
+{
+	const char *start = from;
+	const char *first = start + bytes;
+	phys_t line = phys(0);
+
+	for (size_t i = 0; i < nr_damaged; i++) {
+		const char *at = host_virt(damaged[i].line);
+
+		if (at < first && at + CACHE_LINE > start && is_bad(i)) {
+			first = at;
+			line = damaged[i].line;
+		}
+	}
+	if (first < start)
+		first = start;
+	if (first < start + bytes) {
+		atomic_fetch_add(&met, 1);
+		if (bad_lines_add(line, CACHE_LINE))
+			host_panic("a damaged line is in no region");
+	}
+	memcpy(to, from, (size_t)(first - start));
+	return (size_t)(first - start);
+}
