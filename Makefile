@@ -21,6 +21,7 @@ COMMON_FLAGS := -std=gnu11 $(WARNINGS) -g -I. -ffile-prefix-map=$(CURDIR)=.
 NEWLIB := .cache/newlib
 NEWLIB_LIBC := $(NEWLIB)/x86_64-elf/lib/libc.a
 KERNEL := $(BUILD)/bifold.elf
+POWER_CUT := $(BUILD)/power-cut.so
 
 KERNEL_SOURCES := $(wildcard boot/*.[cS] kernel/*.[cS] mm/*.c drivers/*.c tests/*.c tests/harness/*.c)
 KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/kernel/%.o)
@@ -38,11 +39,17 @@ KERNEL_INCLUDES = -nostdinc -isystem $(NEWLIB)/x86_64-elf/include \
 KERNEL_LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack \
 	--gc-sections --build-id=none --fatal-warnings
 
-kernel: $(KERNEL) $(BUILD)/rules ## build/bifold.elf (the default)
+kernel: $(KERNEL) $(POWER_CUT) $(BUILD)/rules ## build/bifold.elf (the default)
+
+# The plugin for QEMU that records what the kernel stores to persistent memory and flushes.
+$(POWER_CUT): $(wildcard tools/power/*.[ch]) Makefile
+	$(call step,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON_FLAGS) -O2 -shared -fPIC -o $@ $(filter %.c,$^)
 
 # What no compiler checks: who includes whom, that each header stands alone, the format. Looked at
 # again when a source changed.
-$(BUILD)/rules: $(wildcard .clang-format $(foreach layer,boot drivers kernel mm tests tests/*, \
+$(BUILD)/rules: $(wildcard .clang-format $(foreach layer,boot drivers kernel mm tests tests/* tools/*, \
 		$(layer)/*.[chS])) tools/check-layers tools/check-format tools/check-headers $(NEWLIB_LIBC)
 	$(call step,RULES,'layers and format and headers')
 	@mkdir -p $(@D)
@@ -241,7 +248,7 @@ check: kernel iso $(BUILD)/host-step/bifold-tests ## the gates: layers, headers,
 	@tools/test 'gates/*'
 
 format: ## clang-format all C files
-	clang-format -i $$(find boot drivers kernel mm tests -name '*.[ch]')
+	clang-format -i $$(find boot drivers kernel mm tests tools -name '*.[ch]')
 
 setup: ## install the Debian packages that are missing
 	$(SETUP)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What `tools/test` runs, found by looking: gates, tests of the tools, machines.
+"""What `tools/test` runs, found by looking: gates, tests of the tools, machines, power failures.
 
 An item has a name such as "gates/check-layers", a log file, and run(), which returns its Verdict.
 """
@@ -12,6 +12,7 @@ from typing import Callable
 from bifold import process, runner
 from bifold.judge import Verdict
 from bifold.machine import DescriptionError, Expect, Machine
+from bifold.power.item import run_workload
 
 GATE_BOUND = 600
 TOOL_TEST_BOUND = 900
@@ -31,7 +32,8 @@ def find_items():
     gates = [_gate(path) for path in sorted(root.glob("tools/check-*"))]
     tools = [_tool_test(path) for path in sorted(root.glob("tests/tools/test_*.py"))]
     machines = [_machine(path) for path in sorted(root.glob("tests/machines/*.ini"))]
-    return tools + gates + machines
+    power = [_power(path) for path in sorted(root.glob("tests/power/*.ini"))]
+    return tools + gates + power + machines
 
 
 def _gate(path):
@@ -67,3 +69,9 @@ def _machine(path):
 
     return Item(f"machines/{path.stem}", runner.LOGS / f"{path.stem}.log", run,
                 f"tools/run-machine --live {path.stem}")
+
+
+def _power(path):
+    log = runner.LOGS / f"power-{path.stem}.log"
+    return Item(f"power/{path.stem}", log, lambda: run_workload(path, log),
+                f"tools/power-cut {path.stem}")

@@ -35,22 +35,22 @@ def command(machine, paths, scratch):
     for index, (medium, path, size) in enumerate(zip(media[:nr_dimms], files, sizes)):
         arguments += _medium(index, medium, path, size)
     for index, path in enumerate(files[nr_dimms:]):
-        arguments += ["-blockdev", f"driver=file,node-name=disk{index},filename={_escape(path)}"]
+        arguments += ["-blockdev", f"driver=file,node-name=disk{index},filename={escape(path)}"]
     for table in machine.tables:
-        arguments += ["-acpitable", f"file={_escape(table)}"]
+        arguments += ["-acpitable", f"file={escape(table)}"]
     if machine.tree:
         path = scratch / "acpi-tree"
         path.write_bytes(acpi_tree.build([table.read_bytes() for table in machine.tree]))
-        arguments += ["-device", f"loader,file={_escape(path)},addr={acpi_tree.ADDRESS:#x},"
+        arguments += ["-device", f"loader,file={escape(path)},addr={acpi_tree.ADDRESS:#x},"
                                  "force-raw=on"]
     if machine.options:
         path = scratch / "options"
         path.write_text(machine.options, encoding="ascii")
-        arguments += ["-fw_cfg", f"name=opt/org.bifold/cmdline,file={_escape(path)}"]
+        arguments += ["-fw_cfg", f"name=opt/org.bifold/cmdline,file={escape(path)}"]
     return arguments + machine.qemu, files
 
 
-def _escape(path):
+def escape(path):
     """A path as part of an option's value: a comma would end it."""
     return str(path).replace(",", ",,")
 
@@ -59,7 +59,7 @@ def _boot(boot, paths):
     if boot == "pvh":
         return ["-kernel", str(paths["kernel"])]
     medium, firmware = boot.split("-")
-    drive = f"if=none,id=boot,format=raw,readonly=on,file={_escape(paths['iso'])}"
+    drive = f"if=none,id=boot,format=raw,readonly=on,file={escape(paths['iso'])}"
     arguments = ["-drive", drive + (",media=cdrom" if medium == "iso" else "")]
     if medium == "iso":
         arguments += ["-device", "ide-cd,drive=boot,bootindex=1"]
@@ -93,6 +93,6 @@ def _medium(index, medium, path, size):
         device += ",unarmed=on"
     if medium.node is not None:
         device += f",node={medium.node}"
-    return ["-object", f"memory-backend-file,id=m{index},share=on,mem-path={_escape(path)},"
+    return ["-object", f"memory-backend-file,id=m{index},share=on,mem-path={escape(path)},"
                        f"size={size}",
             "-device", device]
