@@ -4,7 +4,6 @@
 
 #include "drivers/btt_map.h"
 #include "drivers/btt_state.h"
-#include "mm/persist.h"
 
 #include <errno.h>
 #include <string.h>
@@ -104,13 +103,6 @@ static int hold_map(const struct btt *btt, const struct btt_open_arena *arena, u
 			word);
 }
 
-static void store_map(const struct btt_word *word, uint32_t entry)
-{
-	__atomic_store_n((uint32_t *)word->at, entry, __ATOMIC_SEQ_CST);
-	persist_flush(word->at, sizeof(entry));
-	persist_drain(word->at);
-}
-
 /* What the map says, or will say when a write is made good that a power failure interrupted. */
 static uint32_t load_map(const struct btt_open_arena *arena, const struct btt_word *word,
 			 uint32_t sector)
@@ -193,7 +185,7 @@ static int exchange(const struct btt *btt, const struct btt_open_arena *arena,
 			    .new_block = lane->block,
 			    .sequence = lane->sequence,
 		    });
-	store_map(map, btt_map_entry(lane->block));
+	btt_store(map, btt_map_entry(lane->block));
 	unlock(map_busy);
 	lane->block = old;
 	lane->bad = btt_map_is_error(before);
@@ -250,7 +242,7 @@ static void mark_error(const struct btt *btt, const struct btt_open_arena *arena
 		return;
 	lock(map_busy);
 	if (btt_load(map) == entry)
-		store_map(map, btt_map_error(btt_map_block(entry, sector)));
+		btt_store(map, btt_map_error(btt_map_block(entry, sector)));
 	unlock(map_busy);
 }
 

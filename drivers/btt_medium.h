@@ -11,6 +11,7 @@
 #include "mm/compiler.h"
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/persist.h"
 #include "mm/types.h"
 
 #include <errno.h>
@@ -88,4 +89,12 @@ static inline void btt_release(const struct btt_word *word)
 static inline uint32_t btt_load(const struct btt_word *word)
 {
 	return __atomic_load_n((const uint32_t *)word->at, __ATOMIC_SEQ_CST);
+}
+
+/* Durable when it returns. */
+static inline void btt_store(const struct btt_word *word, uint32_t value)
+{
+	__atomic_store_n((uint32_t *)word->at, value, __ATOMIC_SEQ_CST);
+	persist_flush(word->at, sizeof(value));
+	persist_drain(word->at);
 }

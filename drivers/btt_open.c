@@ -5,73 +5,31 @@
 #include "drivers/btt_map.h"
 #include "drivers/btt_state.h"
 #include "mm/frame_alloc.h"
-#include "mm/persist.h"
 
 #include <errno.h>
 #include <string.h>
 
-static int say(struct btt_fault *fault, const struct btt_open_arena *arena,
-	       enum btt_fault_kind kind, uint64_t at, uint64_t found, uint64_t expected)
-{
-	*fault = (struct btt_fault){
-		.kind = kind,
-		.arena = arena->info.number,
-		.at = arena->info.start + at,
-		.found = found,
-		.expected = expected,
-	};
-	return kind == BTT_FAULT_UNREADABLE ? -EIO : -EINVAL;
-}
-
-static int read_group(const struct btt *btt, const struct btt_open_arena *arena, uint32_t lane,
-		      struct btt_log_group *group, struct btt_fault *fault)
-{
-	uint64_t at = btt_log_at(&arena->info.geometry, lane);
-
-	if (btt_read(&btt->memory, arena->info.start + at, group, sizeof(*group)))
-		return say(fault, arena, BTT_FAULT_UNREADABLE, at, 0, 0);
-	return 0;
-}
-
-/* Which slots the log uses shows only when all of it was seen. */
-static int find_slots(const struct btt *btt, struct btt_open_arena *arena, struct btt_fault *fault)
-{
-	struct btt_log_slots_seen seen = {0};
-
-	for (uint32_t lane = 0; lane < arena->info.geometry.lanes; lane++) {
-		struct btt_log_group group;
-		int error = read_group(btt, arena, lane, &group, fault);
-
-		if (error)
-			return error;
-		if (!btt_log_slots_add(&seen, &group))
-			return say(fault, arena, BTT_FAULT_LOG_LAYOUT,
-				   btt_log_at(&arena->info.geometry, lane), lane, seen.second);
-	}
-	arena->slots = btt_log_slots(&seen);
-	return 0;
-}
-
-/* Makes the map say what the log says, or keeps it in mind where nothing may be written. */
+/*
+ * A write is finished unless the map still names the old block. Then its last step is made up for,
+ * or kept in mind where nothing may be written.
+ */
 static int finish_write(struct btt *btt, struct btt_open_arena *arena,
-			const struct btt_log_entry *entry, struct btt_fault *fault)
+			const struct btt_log_last *last, struct btt_fault *fault)
 {
-	uint64_t at = btt_map_at(&arena->info.geometry, entry->sector);
-	uint32_t old = entry->old_block & BTT_MAP_BLOCK;
-	uint32_t new = entry->new_block &BTT_MAP_BLOCK;
+	uint64_t at = arena->info.start + btt_map_at(&arena->info.geometry, last->sector);
 	struct btt_word map;
 
-	if (btt_hold(&btt->memory, arena->info.start + at, &map))
-		return say(fault, arena, BTT_FAULT_UNREADABLE, at, 0, 0);
-	if (btt_map_block(btt_load(&map), entry->sector) == old) {
-		if (btt->access == BTT_READ_WRITE) {
-			__atomic_store_n((uint32_t *)map.at, btt_map_entry(new), __ATOMIC_SEQ_CST);
-			persist_flush(map.at, BTT_MAP_ENTRY_BYTES);
-			persist_drain(map.at);
-		} else {
+	if (btt_hold(&btt->memory, at, &map)) {
+		*fault = (struct btt_fault){
+			.kind = BTT_FAULT_UNREADABLE, .arena = arena->info.number, .at = at};
+		return -EIO;
+	}
+	if (btt_map_block(btt_load(&map), last->sector) == last->old_block) {
+		if (btt->access == BTT_READ_WRITE)
+			btt_store(&map, btt_map_entry(last->new_block));
+		else
 			arena->pending[arena->nr_pending++] =
-				(struct btt_pending){entry->sector, new};
-		}
+				(struct btt_pending){last->sector, last->new_block};
 		btt->recovered++;
 	}
 	btt_release(&map);
@@ -81,41 +39,23 @@ static int finish_write(struct btt *btt, struct btt_open_arena *arena,
 static int open_lane(struct btt *btt, struct btt_open_arena *arena, uint32_t number,
 		     struct btt_fault *fault)
 {
-	const struct btt_geometry *geometry = &arena->info.geometry;
-	uint64_t at = btt_log_at(geometry, number);
 	struct btt_lane *lane = &arena->lanes[number];
-	const struct btt_log_entry *entry;
-	struct btt_log_group group;
-	uint32_t old, new;
-	int newer = read_group(btt, arena, number, &group, fault);
+	struct btt_log_last last;
+	int error =
+		btt_log_read_last(&btt->memory, &arena->info, arena->slots, number, &last, fault);
 
-	if (newer < 0)
-		return newer;
-	newer = btt_log_newer(&group, arena->slots);
-	if (newer < 0)
-		return say(fault, arena, BTT_FAULT_LOG_SEQUENCE, at,
-			   group.slots[arena->slots.slot[1]].sequence,
-			   btt_log_next_sequence(group.slots[0].sequence));
-	entry = &group.slots[arena->slots.slot[newer]];
-	at += arena->slots.slot[newer] * sizeof(*entry);
-	old = entry->old_block & BTT_MAP_BLOCK;
-	new = entry->new_block &BTT_MAP_BLOCK;
-	if (entry->sector >= geometry->sectors)
-		return say(fault, arena, BTT_FAULT_LOG_SECTOR, at, entry->sector,
-			   geometry->sectors);
-	if (old >= geometry->blocks || new >= geometry->blocks)
-		return say(fault, arena, BTT_FAULT_LOG_BLOCK, at, old > new ? old : new,
-			   geometry->blocks);
-	lane->block = old;
-	lane->bad = btt_map_is_error(entry->old_block);
-	lane->next = (uint8_t)(1 - newer);
-	lane->sequence = btt_log_next_sequence(entry->sequence);
-	return old == new ? 0 : finish_write(btt, arena, entry, fault);
+	if (error)
+		return error;
+	lane->block = last.old_block;
+	lane->bad = last.bad;
+	lane->next = last.newer ^ 1;
+	lane->sequence = btt_log_next_sequence(last.sequence);
+	return last.old_block == last.new_block ? 0 : finish_write(btt, arena, &last, fault);
 }
 
 static int open_arena(struct btt *btt, struct btt_open_arena *arena, struct btt_fault *fault)
 {
-	int error = find_slots(btt, arena, fault);
+	int error = btt_log_find_slots(&btt->memory, &arena->info, &arena->slots, fault);
 
 	for (uint32_t lane = 0; lane < arena->info.geometry.lanes && !error; lane++)
 		error = open_lane(btt, arena, lane, fault);

@@ -18,11 +18,16 @@ void disks_permit(const char *write)
 	last = &first;
 }
 
+bool disks_may_write(const char *name)
+{
+	return permission_names(permitted, name);
+}
+
 int disk_add(struct disk *disk)
 {
 	if (disk_find(disk->device->name))
 		return -EEXIST;
-	disk->permitted = permission_names(permitted, disk->device->name) ||
+	disk->permitted = disks_may_write(disk->device->name) ||
 			  (disk->controller[0] && permission_names(permitted, disk->controller));
 	disk->protected = disk->device->read_only;
 	disk->device->read_only = disk->protected || !disk->permitted;

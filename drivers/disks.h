@@ -40,6 +40,9 @@ void disks_permit(const char *write);
  */
 int disk_add(struct disk *) must_check;
 
+/* Whether write= names this disk: for a driver that must know before it adds the disk. */
+bool disks_may_write(const char *name);
+
 /* The next disk after this one (NULL: the first), in the order in which they were added. */
 struct disk *disk_next(const struct disk *after);
 

@@ -2,6 +2,7 @@
 /* The composition root: what happens from the boot loader to the verdict. */
 #include "boot/boot_info.h"
 #include "drivers/acpi.h"
+#include "drivers/btt_disks.h"
 #include "drivers/devices.h"
 #include "drivers/disks.h"
 #include "drivers/inventory.h"
@@ -244,6 +245,12 @@ static void print_metadata(void)
 		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
 }
 
+static int make_writable(pfn_t start, pfn_t end)
+{
+	return paging_protect((uintptr_t)host_virt(pfn_to_phys(start)),
+			      pfn_distance(start, end) << PAGE_SHIFT, MAPPING_WRITE);
+}
+
 /*
  * PCI functions -> drivers -> disks, within the report, since drivers write lines about what goes
  * wrong. Disks are read-only but for those that write= names, and now all names are known.
@@ -254,6 +261,7 @@ static void find_devices(void)
 	pci_find(acpi_table(&acpi, "MCFG"));
 	devices_probe(options.timeout);
 	host_watch("boot", options.timeout);
+	btt_disks_find(make_writable);
 	permission_check(&inventory, options.write, disks_have_name,
 			 &(struct complaints){complain, &options});
 }
@@ -277,6 +285,7 @@ static void describe(void)
 	inventory_print(&inventory, host_print);
 	find_devices();
 	devices_print();
+	btt_disks_print(host_print);
 	print_metadata();
 	machine_check_report();
 }

@@ -85,6 +85,8 @@ static void try_split(struct block_device *device, pfn_t area)
 
 static void try_both(struct block_device *device, pfn_t area)
 {
+	if (!device->ops->poll)
+		return; /* it works at once, and has nothing in flight */
 	try_whole(device, area);
 	try_split(device, area);
 }
