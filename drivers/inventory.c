@@ -58,6 +58,7 @@ static void carve_all(struct builder *builder, struct carver *carver)
 	size_t nr_ranges = nfit / NFIT_RANGE_BYTES_WITHOUT_COOKIE;
 	size_t nr_mappings = nfit / sizeof(struct nfit_mapping);
 	size_t nr_controls = nfit / NFIT_CONTROL_BYTES_WITHOUT_WINDOWS;
+	size_t nr_hints = nfit / sizeof(uint64_t);
 	size_t nr_affinities = useful_length(sources->srat) / sizeof(struct srat_memory);
 	size_t nr_devices = 1 + useful_length(sources->madt) / sizeof(struct madt_io_apic) +
 			    useful_length(sources->mcfg) / sizeof(struct mcfg_window) +
@@ -74,6 +75,7 @@ static void carve_all(struct builder *builder, struct carver *carver)
 	inventory->sets = carve(carver, nr_ranges, sizeof(*inventory->sets));
 	inventory->mappings = carve(carver, nr_mappings, sizeof(*inventory->mappings));
 	inventory->nvdimms = carve(carver, nr_mappings, sizeof(*inventory->nvdimms));
+	inventory->hints = carve(carver, nr_hints, sizeof(*inventory->hints));
 	builder->members = carve(carver, nr_mappings, sizeof(*builder->members));
 	builder->controls = carve(carver, nr_controls, sizeof(*builder->controls));
 	builder->affinities = carve(carver, nr_affinities, sizeof(*builder->affinities));
@@ -82,6 +84,7 @@ static void carve_all(struct builder *builder, struct carver *carver)
 	builder->firmware.spans = carve(carver, sources->nr_map, sizeof(struct span));
 	builder->used.spans = carve(carver, sources->nr_used, sizeof(struct span));
 	builder->devices.spans = carve(carver, nr_devices, sizeof(struct span));
+	builder->data.spans = carve(carver, nr_ranges + sources->nr_map, sizeof(struct span));
 }
 
 size_t inventory_size(const struct inventory_sources *sources)
@@ -334,6 +337,7 @@ int inventory_build(const struct inventory_sources *sources, void *storage, size
 	builder_join_nvdimms(&builder);
 	builder_make_sets(&builder);
 	builder_make_regions(&builder);
+	builder_read_hints(&builder);
 	return 0;
 }
 

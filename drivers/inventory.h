@@ -16,6 +16,7 @@
  * - RAM that a persistent range claims as well is not used as RAM either.
  * - Only persistent ranges become regions. Volatile and other ranges are listed.
  * - Persistent memory of the memory map (types 7 and 12) that no range names is listed, unused.
+ * - A flush hint that lies in memory or registers that are known to be something else is not used.
  * - A region counts as armed only if mappings account for all of its range and no NVDIMM of it has
  *   a flag that says its data may be lost.
  *
@@ -52,8 +53,10 @@ struct nvdimm {
 	uint16_t smbios_handle;
 	uint16_t flags; /* enum nfit_mapping_flags, of all its mappings together */
 	uint32_t mappings;
-	uint64_t size;   /* bytes that its mappings state, persistent or not mapped */
-	uint32_t hints;  /* flush hint addresses */
+	uint64_t size;         /* bytes that its mappings state, persistent or not mapped */
+	uint32_t hints;        /* flush hint addresses that firmware lists */
+	uint32_t usable_hints; /* of them, from inventory.hints[first_hint] on */
+	size_t first_hint;
 	bool identified; /* it has a control region; else the rest is 0 */
 	uint16_t vendor, device, revision;
 	uint16_t subsystem_vendor, subsystem_device;
@@ -80,6 +83,11 @@ enum refusal_reason {
 	REFUSED_OVERLAPS_FIRMWARE,
 	REFUSED_OVERLAPS_DEVICE,
 	REFUSED_OVERLAPS_RANGE,
+	/* flush hints */
+	REFUSED_HINT_UNALIGNED,
+	REFUSED_HINT_UNMAPPED,
+	REFUSED_OVERLAPS_DATA,
+	/* sets */
 	REFUSED_INCOMPLETE, /* not refused, but not armed */
 	/* mappings */
 	REFUSED_UNKNOWN_RANGE,
@@ -99,9 +107,9 @@ enum refusal_reason {
 };
 
 struct refusal {
-	/* "range", "mapping", "memory", "region", or a table: "nfit", "srat", ... */
+	/* "range", "mapping", "hint", "memory", "region", or a table: "nfit", "srat", ... */
 	const char *what;
-	uint64_t id; /* index of the range, handle of the mapping's NVDIMM, offset in the table */
+	uint64_t id; /* index of the range, handle of an NVDIMM, offset in the table */
 	phys_t start;
 	uint64_t length; /* 0: about no memory */
 	enum refusal_reason reason;
@@ -138,6 +146,13 @@ struct inventory_mapping {
 	uint32_t order;
 };
 
+/* A flush hint that may be used. Sorted by NVDIMM, then as the table has them. */
+struct inventory_hint {
+	uint32_t nvdimm;
+	uint32_t order;
+	phys_t address; /* of 8 aligned bytes that are nobody's memory */
+};
+
 /* A persistent range and the NVDIMMs behind it. */
 struct interleave_set {
 	size_t range;         /* in inventory.ranges */
@@ -163,6 +178,8 @@ struct inventory {
 	size_t nr_mappings;
 	struct interleave_set *sets;
 	size_t nr_sets;
+	struct inventory_hint *hints;
+	size_t nr_hints;
 
 	struct refusal *refusals;
 	size_t nr_refusals;

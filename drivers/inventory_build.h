@@ -46,6 +46,7 @@ struct builder {
 	size_t nr_boundaries;
 	struct interleave_member *members; /* room for as many as there are mappings */
 	struct span_set ram, firmware, used, devices;
+	struct span_set data; /* of somebody, perhaps: ranges of the NFIT, persistent memory */
 };
 
 /* Finds a range by its index, the first one where there are several; NULL: none. */
@@ -56,3 +57,4 @@ void builder_judge_ranges(struct builder *);
 void builder_join_nvdimms(struct builder *);
 void builder_make_sets(struct builder *);
 void builder_make_regions(struct builder *);
+void builder_read_hints(struct builder *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Joins mappings, control regions and flush hints into NVDIMMs, and NVDIMMs into sets. */
+/* Joins mappings and control regions into NVDIMMs, and NVDIMMs into sets. */
 #include "drivers/heap_sort.h"
 #include "drivers/inventory_build.h"
 
@@ -89,30 +89,9 @@ static void join_mapping(struct builder *builder, const struct inventory_mapping
 	}
 }
 
-static void add_hints(void *context, const struct nfit_flush *flush)
-{
-	struct inventory *inventory = context;
-	size_t low = 0;
-	size_t high = inventory->nr_nvdimms;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (inventory->nvdimms[middle].handle < flush->handle)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < inventory->nr_nvdimms && inventory->nvdimms[low].handle == flush->handle)
-		inventory->nvdimms[low].hints += flush->hints;
-}
-
 void builder_join_nvdimms(struct builder *builder)
 {
-	const struct acpi_bytes *nfit = &builder->sources->nfit;
 	struct inventory *inventory = builder->inventory;
-	const struct nfit_visitor hints = {.flush = add_hints, .context = inventory};
-	int error = 0;
 
 	heap_sort(builder->controls, builder->nr_controls, sizeof(*builder->controls),
 		  control_by_index);
@@ -132,10 +111,6 @@ void builder_join_nvdimms(struct builder *builder)
 		mapping->nvdimm = (uint32_t)(inventory->nr_nvdimms - 1);
 		join_mapping(builder, mapping, &inventory->nvdimms[mapping->nvdimm]);
 	}
-	/* A second look at a table that was parsed before, for what needs the NVDIMMs. */
-	if (inventory->nr_nvdimms > 0)
-		error = nfit_parse(nfit->bytes, nfit->length, &hints);
-	(void)error;
 }
 
 static uint64_t set_cookie(struct builder *builder, const struct interleave_set *set,

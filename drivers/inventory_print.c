@@ -195,6 +195,18 @@ static void print_set(const struct inventory *inventory, const struct interleave
 	line(text.line);
 }
 
+/* Of how many NVDIMMs flush hints are used. */
+static size_t nvdimms_with_hints(const struct inventory *inventory,
+				 const struct interleave_set *set)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < inventory->nr_nvdimms; i++)
+		if (inventory->nvdimms[i].usable_hints > 0 && is_in_set(inventory, set, i))
+			nr++;
+	return nr;
+}
+
 static void print_region(const struct inventory *inventory, size_t index,
 			 void (*line)(const char *))
 {
@@ -210,9 +222,10 @@ static void print_region(const struct inventory *inventory, size_t index,
 		const char *content = inventory->contents[index];
 
 		append_nvdimms(&text, inventory, &inventory->sets[region->set]);
-		append(&text, " domain=%s armed=%s content=%s write=%s",
+		append(&text, " domain=%s armed=%s content=%s write=%s hints=%zu",
 		       persistence_domain_name(region->domain), region->armed ? "yes" : "no",
-		       content ? content : "none", region->writable ? "yes" : "no");
+		       content ? content : "none", region->writable ? "yes" : "no",
+		       nvdimms_with_hints(inventory, &inventory->sets[region->set]));
 	}
 	line(text.line);
 }
@@ -225,7 +238,7 @@ static void print_refusal(const struct inventory *inventory, const struct refusa
 	append(&text, "# refused what=%s", refusal->what);
 	if (strcmp(refusal->what, "range") == 0)
 		append(&text, " index=%" PRIu64, refusal->id);
-	else if (strcmp(refusal->what, "mapping") == 0)
+	else if (strcmp(refusal->what, "mapping") == 0 || strcmp(refusal->what, "hint") == 0)
 		append(&text, " handle=0x%" PRIx64, refusal->id);
 	else if (strcmp(refusal->what, "region") == 0)
 		append(&text, " name=%s",
@@ -302,6 +315,9 @@ static const struct {
 	[REFUSED_OVERLAPS_DEVICE] = {"overlaps-device", "registers of a device lie in it"},
 	[REFUSED_OVERLAPS_RANGE] = {"overlaps-range",
 				    "several ranges claim it, so it is given to none"},
+	[REFUSED_HINT_UNALIGNED] = {"hint-unaligned", "a flush hint is not aligned to 8 bytes"},
+	[REFUSED_HINT_UNMAPPED] = {"hint-unmapped", "it cannot be mapped without caching"},
+	[REFUSED_OVERLAPS_DATA] = {"overlaps-data", "it lies in memory that may hold data"},
 	[REFUSED_INCOMPLETE] = {"incomplete", "mappings do not account for all of the range, "
 					      "so it counts as not armed"},
 	[REFUSED_UNKNOWN_RANGE] = {"unknown-range", "it refers to a range that is not there"},

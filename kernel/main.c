@@ -5,6 +5,7 @@
 #include "drivers/btt_disks.h"
 #include "drivers/devices.h"
 #include "drivers/disks.h"
+#include "drivers/flush_table.h"
 #include "drivers/inventory.h"
 #include "drivers/inventory_print.h"
 #include "drivers/nfit_claims.h"
@@ -37,6 +38,7 @@
 #include "tests/harness/run.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct boot_info boot;
@@ -211,6 +213,20 @@ static void describe_memory(void)
 	inventory_publish(&inventory);
 }
 
+/* Whoever writes persistent memory from here on knows how to make it durable. */
+static void prepare_persistence(void)
+{
+	const struct flush_range *ranges;
+	void *storage = malloc(flush_table_size(&inventory));
+	size_t nr;
+
+	if (!storage)
+		host_panic("there is no memory for the table of flush hints");
+	nr = flush_table_build(&inventory, map_mmio, storage, &ranges);
+	flush_hints_use(ranges, nr);
+	persist_set_domain(flush_table_domain(&inventory));
+}
+
 /* A page of low memory that only the first range of used[], low memory itself, has a part in. */
 static pfn_t entry_page(void)
 {
@@ -283,6 +299,10 @@ static void describe(void)
 	memory_map_print(boot.map, boot.nr_map, host_print);
 	acpi_print(&acpi, host_print);
 	inventory_print(&inventory, host_print);
+	console_line("# persistence domain=%s flush=%s", persistence_domain_name(persist_domain()),
+		     persist_domain() == PERSISTENCE_CPU_CACHE
+			     ? "none"
+			     : flush_instruction_name(persist_instruction()));
 	find_devices();
 	devices_print();
 	btt_disks_print(host_print);
@@ -354,7 +374,8 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	permit_writes();   /* ... but for what the user permits */
 	describe_memory(); /* regions -> page descriptors, and the frame allocator */
 	heap_init();       /* malloc */
-	start_cpus();      /* ... which work when host_on_each_cpu() has something for them */
+	prepare_persistence();
+	start_cpus(); /* ... which work when host_on_each_cpu() has something for them */
 
 	fatal_set_report(run_abort);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mm/persist.h"
 
+#include "mm/flush_hints.h"
+
 #include <cpuid.h>
 #include <string.h>
 
@@ -11,6 +13,17 @@ enum {
 };
 
 static enum flush_instruction instruction = FLUSH_CLFLUSH;
+static enum persistence_domain domain = PERSISTENCE_UNKNOWN;
+
+void persist_set_domain(enum persistence_domain weakest)
+{
+	domain = weakest;
+}
+
+enum persistence_domain persist_domain(void)
+{
+	return domain;
+}
 
 bool persist_use(enum flush_instruction which)
 {
@@ -49,7 +62,7 @@ void persist_flush(const void *start, size_t bytes)
 	const char *line = (const char *)align_down((uintptr_t)start, CACHE_LINE);
 	const char *end = (const char *)start + bytes;
 
-	if (bytes == 0)
+	if (bytes == 0 || domain == PERSISTENCE_CPU_CACHE)
 		return;
 	switch (instruction) {
 	case FLUSH_CLWB:
@@ -74,7 +87,12 @@ void persist_fence(void)
 
 void persist_drain(const void *where)
 {
-	(void)where; /* no NVDIMM is known to want more than the fence */
+	const struct flush_range *range = flush_hints_of(where);
+
+	persist_fence();
+	if (!range)
+		return;
+	flush_hints_store(range);
 	persist_fence();
 }
 

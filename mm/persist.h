@@ -4,8 +4,7 @@
  *
  * A store to persistent memory is in the CPU's caches until its line is written back, and on its
  * way until a fence completes; only then is it in the persistence domain of a platform with ADR
- * (Intel SDM vol. 1, 12.1.1 and vol. 2, CLWB, SFENCE; ACPI 6.5, 5.2.25.9). With eADR, and with a
- * domain that firmware does not state, the same steps are taken: they are right in either.
+ * (Intel SDM vol. 2, CLWB and SFENCE; ACPI 6.5, 5.2.25.9).
  *
  *	persist_copy(record, data, length);
  *	persist_publish(&record->valid, 1);		drains, stores, flushes, drains
@@ -17,6 +16,7 @@
 #pragma once
 
 #include "mm/compiler.h"
+#include "mm/region.h"
 #include "mm/types.h"
 
 enum { CACHE_LINE = 64 };
@@ -27,6 +27,25 @@ enum flush_instruction {
 	FLUSH_CLFLUSHOPT, /* CPUID leaf 7 EBX bit 23 */
 	FLUSH_CLWB,       /* CPUID leaf 7 EBX bit 24; may keep the line in the cache */
 };
+
+/*
+ * What the platform saves when the power fails decides what there is to do. In short: with ADR, and
+ * where firmware says nothing, flush and fence; with eADR, fence.
+ *
+ * - ADR (memory controller): what has left the caches and been accepted by the memory controller,
+ *   which a fence waits for.
+ * - Unknown: nothing better can be done than for ADR.
+ * - eADR (CPU cache): every store that other CPUs can see; lines need no flush. Stores around the
+ *   cache, and a store that has just been made, may be in buffers that are not saved, so that
+ * fences are needed as ever.
+ *
+ * An NVDIMM with flush hints is told of it in each case: hints reach further than the domain, to
+ * its own medium.
+ *
+ * Unknown until it is said. `weakest` is that of all memory that is written.
+ */
+void persist_set_domain(enum persistence_domain weakest);
+enum persistence_domain persist_domain(void);
 
 /* Chooses the best instruction that the CPU has; before it runs, CLFLUSH is used. */
 void persist_init(void);
@@ -50,8 +69,11 @@ void persist_set(void *to, int byte, size_t bytes);
 /* What was flushed or copied before gets its place before all that is stored after. */
 void persist_fence(void);
 
-/* All that was flushed or copied before, on the NVDIMMs that hold `where`, is durable when it
- * returns. */
+/*
+ * All that was flushed or copied before, on the NVDIMMs that hold `where`, is durable when it
+ * returns: a fence, and where they have flush hints (mm/flush_hints.h), one of each and another
+ * fence.
+ */
 void persist_drain(const void *where);
 
 /*

@@ -91,6 +91,21 @@ void nfit_add_mapping(struct firmware *firmware, uint32_t handle, uint16_t range
 	firmware_add(firmware, &mapping, sizeof(mapping));
 }
 
+void nfit_add_hints(struct firmware *firmware, uint32_t handle, const uint64_t *addresses,
+		    uint16_t nr)
+{
+	struct {
+		struct nfit_flush_header header;
+		uint64_t addresses[16];
+	} hints = {.header = {.handle = handle, .hints = nr}};
+	size_t bytes = sizeof(hints.header) + nr * sizeof(*addresses);
+
+	require(nr <= ARRAY_SIZE(hints.addresses));
+	hints.header.structure = (struct nfit_structure){NFIT_TYPE_FLUSH, (uint16_t)bytes};
+	memcpy(hints.addresses, addresses, nr * sizeof(*addresses));
+	firmware_add(firmware, &hints, bytes);
+}
+
 void nfit_add_nvdimm(struct firmware *firmware, uint16_t index, uint64_t start, uint64_t length)
 {
 	struct nfit_control control = {

@@ -37,6 +37,8 @@ void nfit_add_range(struct firmware *, uint16_t index, const char *guid, uint64_
 		    uint64_t length);
 void nfit_add_mapping(struct firmware *, uint32_t handle, uint16_t range, uint64_t size,
 		      uint16_t flags);
+/* At most 16 addresses. */
+void nfit_add_hints(struct firmware *, uint32_t handle, const uint64_t *addresses, uint16_t nr);
 /* A range of one NVDIMM, its mapping and its control region; handle and serial are the index. */
 void nfit_add_nvdimm(struct firmware *, uint16_t index, uint64_t start, uint64_t length);
 

@@ -47,7 +47,7 @@ TEST(inventory, report_says_what_is_there)
 		    "cookie-1.2=0xba90120012b4dc");
 	expect_line("# region name=pmem1 kind=persistent start=0x108000000 end=0x118000000 "
 		    "size=268435456 node=0 nvdimms=nmem1 domain=cpu-cache armed=no content=none "
-		    "write=no");
+		    "write=no hints=0");
 	expect_line("# region name=dram0 kind=dram start=0x100000 end=0x200000 size=1048576 "
 		    "node=0");
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "mm/flush_hints.h"
 #include "mm/host.h"
 #include "mm/persist.h"
 #include "tests/harness/memory.h"
@@ -361,6 +362,134 @@ TEST(persist_orders, dma_is_durable)
 	take_memory();
 	prepare(61, 70);
 	expect_none(search_as(PERSISTENCE_MEMORY_CONTROLLER, receive, judge_promise));
+	measure_states();
+}
+
+/* --- Drains tell NVDIMMs --- */
+
+enum { FIRST_NVDIMM = 768, SECOND_NVDIMM = 776, OTHER_NVDIMM = 784 };
+
+static void use_no_hints(void *unused)
+{
+	(void)unused;
+	flush_hints_use(NULL, 0);
+}
+
+/*
+ * The first half of the memory lies on two NVDIMMs, the next quarter on another one; their hints
+ * are in the last quarter. The third NVDIMM has two, for CPUs to take turns.
+ */
+static void use_hints(void)
+{
+	static volatile uint64_t *first[1], *second[1], *other[2];
+	static const struct flush_hints both[] = {{first, 1}, {second, 1}}, one[] = {{other, 2}};
+	static struct flush_range ranges[2];
+	uintptr_t start = (uintptr_t)memory;
+
+	first[0] = (uint64_t *)(memory + FIRST_NVDIMM);
+	second[0] = (uint64_t *)(memory + SECOND_NVDIMM);
+	other[0] = (uint64_t *)(memory + OTHER_NVDIMM);
+	other[1] = other[0] + 1;
+	ranges[0] = (struct flush_range){start, start + 512, both, ARRAY_SIZE(both)};
+	ranges[1] = (struct flush_range){start + 512, start + 768, one, ARRAY_SIZE(one)};
+	test_cleanup(use_no_hints, NULL);
+	flush_hints_use(ranges, ARRAY_SIZE(ranges));
+}
+
+static void drain(void *unused)
+{
+	(void)unused;
+	persist_drain(memory + offset);
+}
+
+/* A drain of what lies at `at` is a fence, stores to these hints, and a fence if there were any. */
+static void check_drain(size_t at, const size_t *hints, size_t nr)
+{
+	size_t events = nr ? nr + 2 : 1;
+
+	prepare(at, 0);
+	trace_run(&trace, memory, drain, NULL);
+	if (trace.nr != events) {
+		fail("offset %zu: %zu events, expected %zu", at, trace.nr, events);
+		return;
+	}
+	expect_eq(trace.events[0].kind, EVENT_FENCE);
+	expect_eq(trace.events[events - 1].kind, EVENT_FENCE);
+	for (size_t i = 0; i < nr; i++) {
+		expect_eq(trace.events[i + 1].kind, EVENT_STORE);
+		expect_eq(trace.events[i + 1].at, hints[i]);
+	}
+}
+
+/* A drain tells the NVDIMMs of what it drains, each once, between two fences; and no other. */
+TEST(persist_orders, drain_tells_each_nvdimm_once)
+{
+	static const size_t both[] = {FIRST_NVDIMM, SECOND_NVDIMM}, one[] = {OTHER_NVDIMM};
+
+	take_memory();
+	use_hints();
+	check_drain(0, both, 2);
+	check_drain(511, both, 2);
+	check_drain(512, one, 1);
+	check_drain(767, one, 1);
+	check_drain(768, NULL, 0);
+	use_no_hints(NULL);
+	check_drain(0, NULL, 0);
+}
+
+static void drain_on_this_cpu(void *where)
+{
+	persist_drain(where);
+}
+
+/* CPUs take turns at the hints of an NVDIMM, and no hint is left out. */
+TEST(persist_orders, cpus_share_hints)
+{
+	const uint64_t *other;
+
+	take_memory();
+	prepare(0, 0);
+	use_hints();
+	other = (const uint64_t *)(memory + OTHER_NVDIMM);
+	host_on_each_cpu(drain_on_this_cpu, memory + 512);
+	expect(other[0] == 1);
+	expect(other[1] == 1);
+	expect(other[-1] != 1 && other[2] != 1);
+}
+
+/* Hints come on top: what is published is durable, and in order, with them as without. */
+TEST(persist_orders, hints_keep_the_order)
+{
+	take_memory();
+	use_hints();
+	prepare(RECORD_AT, 13);
+	expect_none(search_as(PERSISTENCE_MEMORY_CONTROLLER, publish, judge_record));
+}
+
+/* --- Domains --- */
+
+static void forget_domain(void *unused)
+{
+	(void)unused;
+	persist_set_domain(PERSISTENCE_UNKNOWN);
+}
+
+/* Where the caches are saved nothing is flushed, and what is published is durable all the same. */
+TEST(persist_orders, durable_caches_are_not_flushed)
+{
+	take_memory();
+	test_cleanup(forget_domain, NULL);
+	persist_set_domain(PERSISTENCE_CPU_CACHE);
+	expect_eq(persist_domain(), PERSISTENCE_CPU_CACHE);
+	for (size_t at = 56; at < 72; at += 5) {
+		prepare(at, 77);
+		expect_none(search_as(PERSISTENCE_CPU_CACHE, publish, judge_record));
+		for (size_t i = 0; i < trace.nr; i++)
+			expect(trace.events[i].kind != EVENT_FLUSH);
+	}
+	/* The same stores would not do anywhere else. */
+	prepare(61, 77);
+	expect(search_as(PERSISTENCE_MEMORY_CONTROLLER, publish, judge_record).violations > 0);
 	measure_states();
 }
 

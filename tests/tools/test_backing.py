@@ -53,6 +53,15 @@ class BackingFiles(unittest.TestCase):
         self.write((1 << 39) + 5, b"\1")
         self.assertIn("byte 0x8000000005", backing.difference(self.path, medium, 0))
 
+    def test_what_a_file_becomes_is_compared(self):
+        medium = Medium(size=2 * MIB, becomes=[(0, 1)])
+        backing.create(self.path, medium, 0)
+        self.assertIn("byte 0x0: ", backing.difference(self.path, medium, 0))
+        self.write(0, b"\1")
+        self.assertIsNone(backing.difference(self.path, medium, 0))
+        self.write(MIB + 7, b"\1")
+        self.assertIn(f"byte {MIB + 7:#x}: ", backing.difference(self.path, medium, 0))
+
     def test_a_file_without_pattern_has_its_size(self):
         backing.create(self.path, Medium(size=3 * MIB), 0)
         self.assertEqual(self.path.read_bytes(), bytes(3 * MIB))

@@ -30,16 +30,23 @@ def create(path, medium, index):
 
 
 def difference(path, medium, index):
-    """None, or what in the file is not as create() left it."""
+    """None, or what in the file is not as create() left it, or as it was to become."""
     place = 0
     # Unbuffered, since a buffer would not notice how SEEK_DATA moves the place in the file.
     with open(path, "rb", buffering=0) as stream:
-        for offset, data in _content(medium, index):
+        for offset, data in _expected(medium, index):
             found = _stray(stream, place, offset) or _compare(stream, offset, data)
             if found:
                 return found
             place = offset + len(data)
         return _stray(stream, place, os.fstat(stream.fileno()).st_size)
+
+
+def _expected(medium, index):
+    """The blocks that a file must end with."""
+    if medium.becomes is None:
+        return _content(medium, index)
+    return [(offset, value.to_bytes(8, "little")) for offset, value in medium.becomes]
 
 
 def _content(medium, index):

@@ -10,7 +10,8 @@ cpus      how many (default 1)
 cpu       QEMU's CPU model (default max)
 nodes     one NUMA node per line: its DRAM; the sum must be `memory`
 nvdimms   one per line: size=S | image=FILE.xz, and if wanted label=S node=N unarmed unchanged
-dimms     the same with address=A: plain memory there, for a table of our own to describe
+dimms     the same with address=A: plain memory there, for a table of our own to describe.
+          becomes=OFFSET:VALUE,...: must be zeros when the run is over, but for these words of 8 bytes
 disks     one per line: size=S | image=FILE.xz, and if wanted unchanged. Its content is QEMU's block
           node diskN, N from 0 on; `qemu` says what device it belongs to: -device nvme,drive=disk0
 tables    one ACPI table per line, added beside QEMU's own
@@ -64,6 +65,7 @@ class Medium:
     unarmed: bool = False
     unchanged: bool = False      # must keep its bytes
     image: Path | None = None    # the file's content, compressed by xz
+    becomes: list | None = None  # (offset, value) of each word of 8 bytes that is not 0 in the end
     address: int | None = None   # of a DIMM
 
 
@@ -211,6 +213,8 @@ def _check(machine):
     if machine.expect.unchanged and not machine.media():
         refuse("unchanged = yes, but there is no NVDIMM, DIMM or disk")
     for medium in machine.media():
+        if medium.becomes and (medium.unchanged or machine.expect.unchanged):
+            refuse("a medium with becomes= is not unchanged")
         medium.unchanged |= machine.expect.unchanged
 
 
@@ -224,6 +228,13 @@ def _address(text):
     if not re.fullmatch(r"0x[0-9a-f]+", text):
         raise ValueError("an address such as 0x100000000")
     return int(text, 16)
+
+
+def _words(text):
+    words = [re.fullmatch(r"(0x[0-9a-f]+):([0-9]+)", word) for word in text.split(",")]
+    if not all(words):
+        raise ValueError("words such as 0x40:1,0x1000:1")
+    return sorted((int(word[1], 16), int(word[2])) for word in words)
 
 
 def _regex(text):
@@ -291,10 +302,13 @@ class _Keys:
                 setattr(result, word, True)
             elif key == "image":
                 result.image = self.file(value)
+            elif key == "becomes":
+                result.becomes = _words(value)
             elif key == "address":
                 result.address = _address(value)
             else:
-                raise ValueError("the words size= label= node= address= image= unarmed unchanged")
+                raise ValueError("the words size= label= node= address= image= becomes= unarmed "
+                                 "unchanged")
         if bool(result.size) == bool(result.image):
             raise ValueError("either size= or image=")
         return result

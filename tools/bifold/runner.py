@@ -80,9 +80,12 @@ def _absent(machine, kernel, iso):
 def _changes(machine, files):
     problems = []
     for index, (medium, path) in enumerate(zip(machine.media(), files)):
-        what = backing.difference(path, medium, index) if medium.unchanged else None
+        if not medium.unchanged and medium.becomes is None:
+            continue
+        what = backing.difference(path, medium, index)
         if what:
-            problems.append(f"a forbidden write to {machine.medium_name(index)}: {what}")
+            problems.append(f"a {'forbidden' if medium.unchanged else 'wrong or missing'} write to "
+                            f"{machine.medium_name(index)}: {what}")
     return problems
 
 
