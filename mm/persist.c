@@ -257,7 +257,7 @@ void persist_set(void *to, int byte, size_t bytes)
 	struct parts parts = parts_of(to, bytes);
 	size_t tail = parts.head + parts.body;
 	char *target = to;
-	word_t word = 0x0101010101010101 * (unsigned char)byte;
+	word_t word = UINT64_C(0x0101010101010101) * (unsigned char)byte;
 
 	if (parts.head)
 		set_and_flush(target, word, parts.head);

@@ -119,9 +119,9 @@ TEST(pmem, copy_at_every_alignment)
 
 static void by_set(unsigned char *to, size_t length)
 {
-	persist_set(to, 0x3c, length);
+	persist_set(to, 0xc3, length);
 	for (size_t i = 0; i < length; i++)
-		expect_eq(to[i], 0x3c);
+		expect_eq(to[i], 0xc3);
 	by_copy(to, length);
 }
 
