@@ -23,7 +23,8 @@ NEWLIB_LIBC := $(NEWLIB)/x86_64-elf/lib/libc.a
 KERNEL := $(BUILD)/bifold.elf
 POWER_CUT := $(BUILD)/power-cut.so
 
-KERNEL_SOURCES := $(wildcard boot/*.[cS] kernel/*.[cS] mm/*.c drivers/*.c tests/*.c tests/harness/*.c)
+KERNEL_SOURCES := $(wildcard boot/*.[cS] kernel/*.[cS] mm/*.c mm/schemes/*.c drivers/*.c \
+	tests/*.c tests/harness/*.c)
 KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/kernel/%.o)
 
 # No vector registers, since nothing saves them; no red zone, since interrupts would overwrite it.
@@ -127,7 +128,7 @@ $(ISO): $(KERNEL) boot/grub.cfg
 # What includes nothing of kernel/ is portable; so are the parsers of options and of boot information,
 # and drivers that touch registers: a fake device's lie in memory.
 PORTABLE_SOURCES := kernel/options.c \
-	$(shell grep -LP '^\#include "kernel/(?!(options|mmio)\.h")' $(wildcard mm/*.c drivers/*.c tests/*.c))
+	$(shell grep -LP '^\#include "kernel/(?!(options|mmio)\.h")' $(wildcard mm/*.c mm/schemes/*.c drivers/*.c tests/*.c))
 HOST_SOURCES := $(PORTABLE_SOURCES) $(wildcard boot/*.c tests/harness/*.c tests/host/*.c)
 HOST_FLAGS := $(COMMON_FLAGS) -O1 -fno-sanitize-recover=all -fno-omit-frame-pointer
 STEP_SOURCES := $(wildcard tests/host/step/*.c)

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mm/schemes/scheme.h"
+
+#include <errno.h>
+
+#include "mm/schemes/flat.h"
+#include "mm/schemes/page_less.h"
+#include "mm/schemes/two_level.h"
+
+const struct scheme_ops *const schemes[] = {
+	&flat_scheme,
+	&page_less_scheme,
+	&two_level_scheme,
+};
+
+const size_t nr_schemes = ARRAY_SIZE(schemes);
+
+const char *scheme_feature_name(enum scheme_feature feature)
+{
+	static const char *const names[SCHEME_FEATURES] = {
+		[SCHEME_FIND] = "finds pages",
+		[SCHEME_COUNTS] = "counts pins",
+		[SCHEME_LOCKS] = "serialises I/O",
+		[SCHEME_DIRTY] = "tracks dirty pages",
+		[SCHEME_BAD_FRAMES] = "remembers bad frames",
+		[SCHEME_OWNERS] = "several owners of a frame",
+		[SCHEME_DEVICES] = "device to device",
+	};
+
+	return names[feature];
+}
+
+int scheme_range_check(const struct scheme *scheme, const struct scheme_range *range)
+{
+	if (range->frames == 0)
+		return -EINVAL;
+	if (!scheme_has(scheme, range->start) ||
+	    range->frames > scheme->frames - pfn_distance(scheme->start, range->start))
+		return -ENOENT;
+	return 0;
+}
+
+int scheme_range_append(struct scheme_range *range)
+{
+	return segment_append(range->segments, &range->nr_segments, range->max_segments,
+			      pfn_to_phys(range->start), range->frames << PAGE_SHIFT)
+		       ? 0
+		       : -ENOSPC;
+}
+
+int scheme_refuses_page(struct scheme *scheme, struct scheme_page *page)
+{
+	(void)scheme;
+	(void)page;
+	return -EOPNOTSUPP;
+}
+
+int scheme_refuses_frame(struct scheme *scheme, pfn_t frame)
+{
+	(void)scheme;
+	(void)frame;
+	return -EOPNOTSUPP;
+}
+
+int scheme_refuses_owner(struct scheme *scheme, pfn_t frame, struct scheme_owner owner,
+			 struct scheme_page **page)
+{
+	(void)scheme;
+	(void)frame;
+	(void)owner;
+	(void)page;
+	return -EOPNOTSUPP;
+}
+
+int scheme_refuses_to_tell(struct scheme *scheme, const struct scheme_page *page,
+			   struct scheme_owner *owner)
+{
+	(void)scheme;
+	(void)page;
+	(void)owner;
+	return -EOPNOTSUPP;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/harness/scheme_ground.h"
+
+#include <string.h>
+
+#include "tests/harness/arena.h"
+#include "tests/harness/memory.h"
+#include "tests/test.h"
+
+static pfn_t start;
+static char *metadata;
+
+void ground_take(enum memory_kind kind)
+{
+	struct arena arena;
+
+	if (kind == MEMORY_PERSISTENT) {
+		arenas_take(&arena, 1, 1, kind, ARENA_WHOLE);
+		start = arena.areas[0];
+	} else {
+		start = test_take(kind, AREA_SIZE);
+	}
+	metadata = test_virt(test_take(MEMORY_DRAM, GROUND_METADATA), 0);
+}
+
+pfn_t ground_start(void)
+{
+	return start;
+}
+
+void *ground_virt(pfn_t frame)
+{
+	return test_virt(frame, 0);
+}
+
+struct scheme *ground_begin(const struct scheme_ops *ops, uint64_t frames, uint32_t pool)
+{
+	struct scheme_setup setup = {.start = start, .frames = frames, .pool = pool};
+	struct scheme_needs needs;
+	struct scheme *scheme;
+
+	scheme_needs(ops, &setup, &needs);
+	/* What would describe so little of it is not of interest here: see two_level.h. */
+	if (needs.dram_bytes > GROUND_METADATA)
+		test_abort(__FILE__, __LINE__, "%s wants %zu bytes", ops->name, needs.dram_bytes);
+	memset(metadata, 0, needs.dram_bytes);
+	scheme = scheme_begin(ops, &setup, metadata);
+	require(scheme != NULL);
+	return scheme;
+}
+
+void ground_mend(void)
+{
+	expect_eq(page_collapse(start), 0);
+}
