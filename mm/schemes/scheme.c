@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/page_less.h"
 #include "mm/schemes/two_level.h"
@@ -10,25 +11,11 @@
 const struct scheme_ops *const schemes[] = {
 	&flat_scheme,
 	&page_less_scheme,
+	&dynamic_scheme,
 	&two_level_scheme,
 };
 
 const size_t nr_schemes = ARRAY_SIZE(schemes);
-
-const char *scheme_feature_name(enum scheme_feature feature)
-{
-	static const char *const names[SCHEME_FEATURES] = {
-		[SCHEME_FIND] = "finds pages",
-		[SCHEME_COUNTS] = "counts pins",
-		[SCHEME_LOCKS] = "serialises I/O",
-		[SCHEME_DIRTY] = "tracks dirty pages",
-		[SCHEME_BAD_FRAMES] = "remembers bad frames",
-		[SCHEME_OWNERS] = "several owners of a frame",
-		[SCHEME_DEVICES] = "device to device",
-	};
-
-	return names[feature];
-}
 
 int scheme_range_check(const struct scheme *scheme, const struct scheme_range *range)
 {

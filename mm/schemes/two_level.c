@@ -53,15 +53,12 @@ static void usage(struct scheme *scheme, struct scheme_usage *usage)
 	};
 }
 
-/* Why the page map does not pin a frame that it has. */
+/* Why the page map does not pin a frame of a region. */
 static int refused(pfn_t frame)
 {
 	struct page_info info;
-	int error = page_look(frame, &info);
 
-	if (error)
-		return error;
-	return info.pins >= PAGE_PINS_MAX ? -EOVERFLOW : -EIO;
+	return !page_look(frame, &info) && info.pins >= PAGE_PINS_MAX ? -EOVERFLOW : -EIO;
 }
 
 static int pin(struct scheme *scheme, pfn_t frame, struct scheme_page **page)

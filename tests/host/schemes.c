@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "mm/page.h"
+#include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/two_level.h"
 #include "tests/harness/scheme_ground.h"
@@ -72,4 +73,13 @@ TEST(schemes_misuse, two_levels_stay_in_a_region)
 	expect(scheme_begin(&two_level_scheme, &nowhere, &instance) == NULL);
 	beyond.frames--;
 	expect(scheme_begin(&two_level_scheme, &beyond, &instance) == &instance);
+}
+
+/* The same of pages of a pool. */
+TEST(schemes_misuse, dynamic_panics)
+{
+	begin(&dynamic_scheme);
+	expect_panic_apart(unpin_twice, "is not pinned");
+	expect_panic_apart(unpin_written_twice, "is not pinned");
+	expect_panic_apart(unlock, "is not locked");
 }
