@@ -90,6 +90,13 @@ class Descriptions(unittest.TestCase):
     def test_a_program_needs_its_command(self):
         self.refused("'program'", text=MACHINE.replace("boot = pvh", "boot = program"))
 
+    def test_errors_are_for_qemu(self):
+        self.assertTrue(self.read("errors = yes").errors)
+        self.assertFalse(self.read().errors)
+        self.refused("errors: expected one of yes, no", "errors = 1")
+        self.refused("has no monitor", "errors = yes\nprogram = x",
+                     text=MACHINE.replace("boot = pvh", "boot = program"))
+
     def command(self, machine):
         return qemu.command(self.read(machine), {"kernel": "k", "iso": "i"}, self.folder)
 

@@ -215,17 +215,32 @@ class Red(Runs):
                                          program=speaking(self.folder, GOOD, 33))
             self.assertEqual(len(verdict.problems), problems, verdict.problems)
 
-    def test_a_device_is_missing_where_there_is_none(self):
-        log = GOOD.replace("no area is free", "the machine has no edu device")
+    def skips_for(self, reason, machines):
+        """Expects so many problems on each of {machine: problems} when a test skips for this."""
+        log = GOOD.replace("no area is free", reason)
         text = MACHINE.replace("skip = page.collapses", "")
-        path = self.folder / "device.ini"
-        for machine, problems in (("", 0), ("qemu = -device edu2", 0), ("qemu = -drive edu", 0),
-                                  ("qemu = -device x -device edu,a=b", 1)):
+        path = self.folder / "lacks.ini"
+        for machine, problems in machines.items():
             path.write_text(text.format(machine=machine, expect=""), encoding="ascii")
             verdict = runner.run_machine(read_machine(path, ROOT), kernel=self.kernel,
                                          logs=self.folder / "logs",
                                          program=speaking(self.folder, log, 33))
             self.assertEqual(len(verdict.problems), problems, verdict.problems)
+
+    def test_a_device_is_missing_where_there_is_none(self):
+        self.skips_for("the machine has no edu device",
+                       {"": 0, "qemu = -device edu2": 0, "qemu = -drive edu": 0,
+                        "qemu = -device x -device edu,a=b": 1})
+
+    def test_errors_are_missing_where_nobody_injects_them(self):
+        self.skips_for("nobody injects memory errors here",
+                       {"": 0, "errors = no": 0, "errors = yes": 1})
+
+    def test_an_error_that_cannot_be_injected_is_a_problem(self):
+        line = ("# inject-error cpu=0 bank=9 status=0x1 global=0x7 address=0x0 misc=0x86 "
+                "broadcast=no at=0x0\n  ok 1 splits")
+        self.expect_problem(self.said(edited("  ok 1 splits", line), 33, "errors = yes"),
+                            "a memory error could not be injected")
 
     def test_words_of_qemu_are_there_and_no_others(self):
         expect = "qemu-says = ^QEMU: a w"

@@ -17,6 +17,7 @@ disks     one per line: size=S | image=FILE.xz, and if wanted unchanged. Its con
 tables    one ACPI table per line, added beside QEMU's own
 tree      ACPI tables: the runner builds RSDP and RSDT for them, at 128 MiB (rsdp=0x8000000)
 qemu      more arguments for QEMU, one or several per line
+errors    yes: the kernel may ask for memory errors (bifold/errors.py)
 options   the kernel's options
 bound     seconds until the run counts as hung (default 120)
 
@@ -26,7 +27,8 @@ suites       all (default) | portable | names: suites that the report must have
 skip, fail   globs: the tests that must skip or fail; no other may
 skip-reasons regular expressions: a test may also skip for such a reason, which states what
              this machine does not have. That "the machine has no MODEL device" need not be stated
-             and must be so: `qemu` has no "-device MODEL"
+             and must be so: `qemu` has no "-device MODEL". Likewise that "nobody injects memory
+             errors here": there is no `errors = yes`
 lines        regular expressions that must each match a line of the report, less its "# "
 no-lines     regular expressions that must match none
 qemu-says    regular expressions that must each match a line which QEMU itself writes to the place
@@ -97,6 +99,7 @@ class Machine:
     cpu: str
     options: str
     bound: int
+    errors: bool = False
     nodes: list = field(default_factory=list)
     nvdimms: list = field(default_factory=list)
     dimms: list = field(default_factory=list)
@@ -157,6 +160,7 @@ def read_machine(path, root):
         cpu=keys.text("cpu", "max"),
         options=keys.text("options", ""),
         bound=keys.convert("bound", _positive, "120"),
+        errors=keys.one_of("errors", ("yes", "no"), "no") == "yes",
         nodes=keys.convert_each("nodes", parse_size),
         nvdimms=keys.convert_each("nvdimms", keys.medium),
         dimms=keys.convert_each("dimms", keys.medium),
@@ -195,6 +199,8 @@ def _check(machine):
 
     if (machine.boot == "program") != bool(machine.program):
         refuse("'program' is wanted with boot = program, and only there")
+    if machine.errors and machine.boot == "program":
+        refuse("errors = yes, but a program has no monitor; it is for QEMU")
     if machine.nodes and sum(machine.nodes) != machine.memory:
         refuse(f"the nodes have {sum(machine.nodes)} bytes together, expected memory = "
                f"{machine.memory}")

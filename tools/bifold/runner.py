@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bifold import backing, junit, ktap, process, qemu, record, sources
+from bifold import backing, errors, junit, ktap, process, qemu, record, sources
 from bifold.judge import Verdict, judge, turn_red_round
 from bifold.machine import DescriptionError, read_machine
 
@@ -41,28 +41,43 @@ def run_machine(machine, kernel=KERNEL, iso=ISO, program=qemu.PROGRAM, logs=LOGS
         log.write_bytes(b"")
         return Verdict(machine.name, [f"{absent} is not there; `make` builds it"])
     scratch = Path(tempfile.mkdtemp(prefix=f"{machine.name}.", dir=logs.parent))
+    injector = errors.Injector() if machine.errors else None
     try:
         if machine.boot == "program":
             command, files = _program(machine), []
         else:
             arguments, files = qemu.command(machine, {"kernel": kernel, "iso": iso}, scratch)
-            command = [program, *arguments]
+            command = [program, *arguments, *(injector.arguments() if injector else [])]
         if keep:
             (scratch / "command").write_text(" ".join(map(str, command)) + "\n", encoding="utf-8")
-        ended = process.run(command, machine.bound, log, echo, cwd=ROOT)
+        ended = process.run(command, machine.bound, log, _listeners(injector, echo), cwd=ROOT)
         changes = _changes(machine, files)
     finally:
+        if injector:
+            injector.close()
         if not keep:
             shutil.rmtree(scratch)
     report = ktap.parse(ended.output, machine.expect.qemu_says)
     statuses = PROGRAM_STATUSES if machine.boot == "program" else qemu.STATUSES
     verdict = judge(machine, ended, report, statuses, _required(machine))
-    verdict.problems += changes
+    verdict.problems += changes + (injector.problems if injector else [])
     if machine.expect.record:
         _record(machine, report, verdict, update_record)
     turn_red_round(machine.expect, verdict)
     junit.write(logs / f"{machine.name}.xml", verdict, report)
     return verdict
+
+
+def _listeners(injector, echo):
+    """What gets the output as it comes: echo(bytes), the injector, both, or nobody."""
+    if not injector:
+        return echo
+
+    def listen(data):
+        injector.feed(data)
+        if echo:
+            echo(data)
+    return listen
 
 
 def _program(machine):
