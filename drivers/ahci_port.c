@@ -140,27 +140,24 @@ static const char *read_identity(struct ahci_port *port, struct ata_identity *id
 /* Requests are over, one way or another. Returns how many. */
 static int complete(struct ahci_port *port, uint32_t slots, int status)
 {
-	struct block_request *requests[AHCI_SLOTS_MAX];
-	int results[AHCI_SLOTS_MAX];
-	size_t nr = 0;
+	int nr = 0;
 
 	for (; slots; slots &= slots - 1) {
 		unsigned slot = (unsigned)__builtin_ctz(slots);
+		struct block_request *request = port->requests[slot];
+		uint32_t transferred = memory_of(port)->list[slot].transferred;
+		int result = status;
 
-		requests[nr] = port->requests[slot];
-		results[nr] = status;
-		if (!status && memory_of(port)->list[slot].transferred != requests[nr]->bytes) {
-			say(port, "%u of %zu bytes were transferred at sector %llu",
-			    memory_of(port)->list[slot].transferred, requests[nr]->bytes,
-			    (unsigned long long)requests[nr]->sector);
-			results[nr] = -EIO;
+		if (!status && transferred != request->bytes) {
+			say(port, "%u of %zu bytes were transferred at sector %llu", transferred,
+			    request->bytes, (unsigned long long)request->sector);
+			result = -EIO;
 		}
 		port->used &= ~((uint32_t)1 << slot);
+		block_complete(&port->device.queue, request, result);
 		nr++;
 	}
-	for (size_t i = 0; i < nr; i++)
-		block_complete(requests[i], results[i]);
-	return (int)nr;
+	return nr;
 }
 
 /* The next command, when the adapter has none. */
@@ -205,12 +202,10 @@ static int take_error(struct ahci_port *port, uint32_t *failed)
 
 /* --- The block device. --- */
 
-static int ahci_submit(struct block_device *device, struct block_queue *queue,
-		       struct block_request *request)
+/* Fills a slot, and issues it unless the adapter has a command. */
+static void start_request(struct ahci_port *port, struct block_request *request, unsigned slot)
 {
-	struct ahci_port *port = (struct ahci_port *)device;
 	struct ahci_memory *memory = memory_of(port);
-	uint32_t free = port->slots & ~port->used;
 	struct ahci_task task = {
 		.lba = request->sector * SECTOR_SIZE / port->identity.lba_bytes,
 		.lbas = (uint32_t)(request->bytes / port->identity.lba_bytes),
@@ -220,22 +215,37 @@ static int ahci_submit(struct block_device *device, struct block_queue *queue,
 			   : request->operation == BLOCK_WRITE ? ATA_WRITE_DMA_EXT
 							       : ATA_FLUSH_CACHE_EXT,
 	};
-	unsigned slot;
 
-	(void)queue;
-	if (atomic_load(&port->adapter->dead))
-		return -ENODEV;
-	if (request->operation == BLOCK_FLUSH && !port->identity.caches_writes)
-		return 0; /* what is written is on the medium */
-	if (!free)
-		return -EAGAIN;
-	slot = (unsigned)__builtin_ctz(free);
 	ahci_build(&memory->list[slot], &memory->tables[slot], &task);
 	port->requests[slot] = request;
 	port->used |= (uint32_t)1 << slot;
 	port->to_do |= (uint32_t)1 << slot;
 	issue_next(port);
-	return -EINPROGRESS;
+}
+
+static struct block_request *ahci_start(struct block_device *device, struct block_queue *queue,
+					struct block_request *request)
+{
+	struct ahci_port *port = (struct ahci_port *)device;
+
+	if (atomic_load(&port->adapter->dead)) {
+		block_complete_all(queue, request, -ENODEV);
+		return NULL;
+	}
+	while (request) {
+		struct block_request *next = request->next;
+		uint32_t free = port->slots & ~port->used;
+
+		/* Where no writes are cached, what is written is on the medium. */
+		if (request->operation == BLOCK_FLUSH && !port->identity.caches_writes)
+			block_complete(queue, request, 0);
+		else if (free)
+			start_request(port, request, (unsigned)__builtin_ctz(free));
+		else
+			break;
+		request = next;
+	}
+	return request;
 }
 
 static int ahci_poll(struct block_device *device, struct block_queue *queue)
@@ -299,7 +309,7 @@ static void ahci_recover(struct block_device *device, int why)
 }
 
 static const struct block_ops ahci_ops = {
-	.submit = ahci_submit,
+	.start = ahci_start,
 	.poll = ahci_poll,
 	.recover = ahci_recover,
 };

@@ -5,9 +5,10 @@
 
 #include "mm/host.h"
 
-/* Those whose done() is due, by the CPU that submitted them, the last one first. */
+/* What is over and was seen by another CPU than its submitter's, whose it is; the last one first.
+ */
 static struct {
-	_Atomic(struct bio *) last;
+	_Atomic(struct block_request *) last;
 } __attribute__((aligned(64))) finished[HOST_CPUS_MAX];
 
 static bool is_power_of_two(size_t value)
@@ -42,18 +43,18 @@ int block_device_init(struct block_device *device)
 		device->queues = &device->only;
 		device->nr_queues = 1;
 	}
+	for (unsigned i = 0; i < device->nr_queues; i++)
+		if (!device->queues[i]->end)
+			device->queues[i]->end = &device->queues[i]->over;
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
 		device->of_cpu[cpu] = device->queues[cpu % device->nr_queues];
+	device->block_mask = device->block_size - 1;
+	device->dma_mask = device->dma_alignment - 1;
+	device->sector_mask = device->block_size / SECTOR_SIZE - 1;
 	return 0;
 }
 
 /* --- What may be asked for. --- */
-
-/* `size` is a power of two. */
-static bool is_multiple(uint64_t value, size_t size)
-{
-	return (value & (size - 1)) == 0;
-}
 
 static int check_operation(const struct block_device *device, const struct bio *bio)
 {
@@ -75,16 +76,15 @@ static bool is_good_piece(const struct block_device *device, const struct bio_pi
 	size_t size = page_size(piece->page);
 
 	return piece->page && piece->length != 0 && piece->length <= size &&
-	       piece->offset <= size - piece->length &&
-	       is_multiple(piece->length, device->block_size) &&
-	       is_multiple(piece->offset, device->dma_alignment);
+	       piece->offset <= size - piece->length && (piece->length & device->block_mask) == 0 &&
+	       (piece->offset & device->dma_mask) == 0;
 }
 
 static int check_sectors(const struct block_device *device, const struct bio *bio, uint64_t bytes)
 {
 	uint64_t sectors = bytes / SECTOR_SIZE;
 
-	if (!is_multiple(bio->sector * SECTOR_SIZE, device->block_size))
+	if ((bio->sector & device->sector_mask) != 0)
 		return -EINVAL;
 	if (bio->sector > device->sectors || sectors > device->sectors - bio->sector)
 		return -ERANGE;
@@ -93,59 +93,58 @@ static int check_sectors(const struct block_device *device, const struct bio *bi
 
 /* --- Pins. --- */
 
-static bool may_be_written(pfn_t frame)
-{
-	const struct region *region = pfn_to_region(frame);
-
-	return region->kind != MEMORY_PERSISTENT || region->writable;
-}
-
-static inline int hold_page(const struct bio *bio, struct page *page)
+static int hold_page(const struct bio *bio, struct page *page)
 {
 	pfn_t start = page_to_pfn(page);
 	struct page *pinned = page_pin(start);
 	int error = 0;
 
-	if (unlikely(!pinned))
+	if (!pinned)
 		return -EIO;
-	if (unlikely(pinned != page))
+	if (pinned != page)
 		error = -ESTALE;
-	else if (bio->operation == BLOCK_READ && unlikely(!may_be_written(start)))
+	else if (bio->operation == BLOCK_READ && !pfn_is_writable(start))
 		error = -EACCES;
-	if (unlikely(error))
+	if (error)
 		page_unpin(pinned);
 	return error;
 }
 
-static void unpin_pages(const struct bio *bio, size_t nr)
+static __attribute__((noinline)) void unpin_pages(const struct bio *bio, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
 		page_unpin(bio->pieces[i].page);
 }
 
 /* Checks the list of a read or a write, and pins its pages if all is well. */
-static inline int hold_pages(const struct block_device *device, const struct bio *bio)
+static int hold_pages(const struct block_device *device, const struct bio *bio)
 {
 	uint64_t bytes = 0;
 	size_t nr = 0;
 	int error = 0;
 
-	if (unlikely(bio->nr_pieces == 0 || !bio->pieces))
+	if (bio->nr_pieces == 0 || !bio->pieces)
 		return -EINVAL;
 	for (; nr < bio->nr_pieces; nr++) {
 		const struct bio_piece *piece = &bio->pieces[nr];
 
-		error = likely(is_good_piece(device, piece)) ? hold_page(bio, piece->page)
-							     : -EINVAL;
-		if (unlikely(error))
+		error = is_good_piece(device, piece) ? hold_page(bio, piece->page) : -EINVAL;
+		if (error)
 			break;
 		bytes += piece->length; /* a page each: it takes 2^43 of them to wrap */
 	}
-	if (likely(!error))
+	if (!error)
 		error = check_sectors(device, bio, bytes);
-	if (unlikely(error))
+	if (error)
 		unpin_pages(bio, nr);
 	return error;
+}
+
+/* The bio is the whole area's that its only piece is in. */
+static inline void unpin_area(const struct bio *bio, struct area_pin pin)
+{
+	if (unlikely(area_unpin(pin)))
+		area_settle(bio->pieces->page);
 }
 
 /* --- Requests. --- */
@@ -186,11 +185,6 @@ static inline size_t append(const struct block_device *device, struct block_requ
 	return length;
 }
 
-static inline bool has_more(const struct bio *bio)
-{
-	return bio->next_piece < bio->nr_pieces || bio->flush_due;
-}
-
 /* The flags that the device itself takes; a flush does for others. */
 static inline unsigned known_flags(const struct block_device *device)
 {
@@ -218,91 +212,176 @@ static void next_request(const struct block_device *device, struct bio *bio)
 			       piece->length - bio->next_offset);
 
 		if (length == 0)
-			return;
+			break;
 		bio->next_offset += length;
 		if (bio->next_offset == piece->length) {
 			bio->next_piece++;
 			bio->next_offset = 0;
 		}
 	}
+	bio->more = bio->next_piece < bio->nr_pieces || bio->flush_due;
 }
 
-/* The usual bio is one piece that fits into one segment. */
-static inline void first_request(const struct block_device *device, struct bio *bio)
+/* Checks a bio of any kind, pins its pages and makes its first request. */
+static __attribute__((noinline)) int prepare_any(struct block_device *device, struct bio *bio)
 {
 	struct block_request *request = &bio->request;
-	const struct bio_piece *piece = bio->pieces;
+	int error = check_operation(device, bio);
 
-	request->device = (struct block_device *)device;
+	if (!error && bio->operation != BLOCK_FLUSH)
+		error = hold_pages(device, bio);
+	if (error)
+		return error;
+	bio->pin = (struct area_pin){NULL};
+	bio->flush_due = bio->flags & ~known_flags(device);
+	bio->next_piece = 0;
+	bio->next_offset = 0;
 	request->operation = bio->operation;
 	request->flags = bio->flags & known_flags(device);
 	request->sector = bio->sector;
 	request->bytes = 0;
-	bio->flush_due = bio->flags & ~known_flags(device);
-	bio->next_offset = 0;
-	if (likely(bio->nr_pieces == 1 && piece->length <= device->max_segment_bytes)) {
-		request->bytes = piece->length;
-		request->segments[0] = (struct segment){
-			phys_add(pfn_to_phys(page_to_pfn(piece->page)), piece->offset),
-			piece->length};
-		request->nr_segments = 1;
-		bio->next_piece = 1;
-	} else {
-		bio->next_piece = 0;
-		next_request(device, bio);
+	next_request(device, bio);
+	return 0;
+}
+
+/*
+ * The usual bio: without flags, one piece of a whole area that begins with a block and fits into
+ * one segment. False: it is another, or something is wrong with it.
+ */
+static inline __attribute__((always_inline)) bool prepare_usual(struct block_device *device,
+								struct bio *bio)
+{
+	struct block_request *request = &bio->request;
+	const struct bio_piece *piece = bio->pieces;
+	uint64_t command = bio->command;
+	uint64_t sector = bio->sector;
+	struct page *page;
+	size_t offset, length, last;
+	uint64_t before; /* the last sector that it can begin with */
+
+	if (unlikely(command > BLOCK_WRITE || bio->nr_pieces != 1 || !piece))
+		return false;
+	if (command == BLOCK_WRITE && unlikely(device->read_only))
+		return false;
+	page = piece->page;
+	offset = piece->offset;
+	length = piece->length;
+	last = offset + length - 1; /* before offset, if the sum wraps or nothing is asked for */
+	if (unlikely(!page_is_area(page) || last < offset || last >= AREA_SIZE ||
+		     ((offset | length | sector * SECTOR_SIZE) & device->block_mask) ||
+		     length > device->max_segment_bytes))
+		return false;
+	if (unlikely(__builtin_sub_overflow(device->sectors, length / SECTOR_SIZE, &before)))
+		return false;
+	if (unlikely(sector > before))
+		return false;
+	if (unlikely(!pfn_is_surely_writable(page_to_pfn(page))))
+		return false;
+	bio->pin = area_pin(page);
+	if (unlikely(!bio->pin.word))
+		return false;
+	bio->more = false;
+	request->command = command;
+	request->sector = sector;
+	request->bytes = length;
+	request->nr_segments = 1;
+	request->segments[0] =
+		(struct segment){phys_add(pfn_to_phys(page_to_pfn(page)), offset), length};
+	return true;
+}
+
+/* 0: its pages are pinned, and its request can be started. */
+static inline __attribute__((always_inline)) int prepare(struct block_device *device,
+							 struct bio *bio, unsigned cpu)
+{
+	if (unlikely(!prepare_usual(device, bio))) {
+		int error = prepare_any(device, bio);
+
+		if (error)
+			return error;
 	}
+	bio->request.device = device;
+	bio->cpu = cpu;
+	bio->status = -EINPROGRESS;
+	return 0;
 }
 
-/* The request again, or for the first time, if the queue had no room for it. */
-static inline int submit_request(struct bio *bio)
+static inline struct bio *bio_of(struct block_request *request)
 {
-	struct block_device *device = bio->request.device;
-	int status = device->ops->submit(device, bio->queue, &bio->request);
-
-	if (status == -EINPROGRESS)
-		bio->queue->in_flight++;
-	return status;
+	return (struct bio *)((char *)request - offsetof(struct bio, request));
 }
 
-/* Submits what is left, as far as the device answers at once. */
-static __attribute__((noinline)) int go_on(struct bio *bio)
-{
-	int status;
+/* --- The end of a bio. --- */
 
-	do {
-		next_request(bio->request.device, bio);
-		status = submit_request(bio);
-	} while (!status && has_more(bio));
-	return status;
+static __attribute__((noinline)) void unpin_written(const struct bio *bio)
+{
+	for (size_t i = 0; i < bio->nr_pieces; i++)
+		page_unpin_dirty(bio->pieces[i].page);
 }
 
-/* The end of a bio, but for its done(). */
-static inline void finish(struct bio *bio, int status)
+static inline void finish(struct bio *bio)
 {
-	_Atomic(struct bio *) *last = &finished[bio->cpu].last;
+	struct area_pin pin = bio->pin;
 
-	if (bio->operation == BLOCK_READ)
-		for (size_t i = 0; i < bio->nr_pieces; i++)
-			page_unpin_dirty(bio->pieces[i].page);
-	else
+	if (likely(pin.word)) {
+		if (bio->operation == BLOCK_READ)
+			area_mark_dirty(pin);
+		unpin_area(bio, pin);
+	} else if (bio->operation == BLOCK_READ) {
+		unpin_written(bio);
+	} else {
 		unpin_pages(bio, bio->nr_pieces);
-	bio->result = status;
-	bio->next = atomic_load(last);
-	while (!atomic_compare_exchange_weak(last, &bio->next, bio))
+	}
+	bio->status = bio->request.status;
+	if (bio->done)
+		bio->done(bio);
+}
+
+/* Leaves that to the CPU that submitted it, at its next poll. */
+static void hand_over(struct bio *bio)
+{
+	_Atomic(struct block_request *) *last = &finished[bio->cpu].last;
+
+	bio->request.next = atomic_load(last);
+	while (!atomic_compare_exchange_weak(last, &bio->request.next, &bio->request))
 		;
+}
+
+/* What this CPU was handed. Returns how many those were. */
+static __attribute__((noinline)) size_t finish_handed(unsigned cpu)
+{
+	struct block_request *request = atomic_exchange(&finished[cpu].last, NULL);
+	struct block_request *first = NULL;
+	size_t nr = 0;
+
+	while (request) {
+		struct block_request *before = request->next;
+
+		request->next = first;
+		first = request;
+		request = before;
+	}
+	while (first) {
+		struct bio *bio = bio_of(first);
+
+		first = first->next; /* done() may submit the bio again */
+		finish(bio);
+		nr++;
+	}
+	return nr;
 }
 
 /* --- Queues. --- */
 
 /* Drivers that work at once need none of this. */
-static bool is_queued(const struct block_device *device)
+static inline bool is_queued(const struct block_device *device)
 {
-	return device->ops->poll != NULL;
+	return device->ops->start != NULL;
 }
 
 static inline void enter(struct block_queue *queue)
 {
-	while (atomic_exchange(&queue->busy, true))
+	while (unlikely(atomic_exchange(&queue->busy, true)))
 		while (atomic_load(&queue->busy))
 			__builtin_ia32_pause();
 }
@@ -312,54 +391,61 @@ static inline void leave(struct block_queue *queue)
 	atomic_store_explicit(&queue->busy, false, memory_order_release);
 }
 
-static void wait_for_room(struct bio *bio)
+/* False: there is no room. */
+static bool start_one(struct block_queue *queue, struct block_request *request)
 {
-	struct block_queue *queue = bio->queue;
+	struct block_device *device = request->device;
 
-	bio->next = NULL;
-	if (queue->waiting)
-		*queue->waiting_end = bio;
-	else
-		queue->waiting = bio;
-	queue->waiting_end = &bio->next;
-}
-
-/* What a request came to that was not the bio's first. */
-static inline void take_status(struct bio *bio, int status)
-{
-	if (!status && unlikely(has_more(bio)))
-		status = go_on(bio);
-	if (unlikely(status == -EAGAIN))
-		wait_for_room(bio);
-	else if (likely(status != -EINPROGRESS))
-		finish(bio, status);
+	request->next = NULL;
+	queue->in_flight++;
+	if (!device->ops->start(device, queue, request))
+		return true;
+	queue->in_flight--;
+	return false;
 }
 
 /* Lets those go on that the device had no room for, in their order. */
 static __attribute__((noinline)) void resume(struct block_queue *queue)
 {
 	while (queue->waiting) {
-		struct bio *bio = queue->waiting;
-		int status = submit_request(bio);
+		struct block_request *request = queue->waiting;
+		struct block_request *next = request->next;
 
-		if (status == -EAGAIN)
+		if (!start_one(queue, request)) {
+			request->next = next;
 			return;
-		queue->waiting = bio->next;
-		take_status(bio, status);
+		}
+		queue->waiting = next;
 	}
 }
 
-static struct bio *bio_of(struct block_request *request)
+/* The next request of a bio: at once, or when those that wait already have gone on. */
+static __attribute__((noinline)) void go_on(struct bio *bio)
 {
-	return (struct bio *)((char *)request - offsetof(struct bio, request));
+	struct block_request *request = &bio->request;
+	struct block_queue *queue = request->device->of_cpu[bio->cpu];
+
+	next_request(request->device, bio);
+	enter(queue);
+	if (queue->waiting || !start_one(queue, request)) {
+		request->next = NULL;
+		if (queue->waiting)
+			*queue->waiting_end = request;
+		else
+			queue->waiting = request;
+		queue->waiting_end = &request->next;
+	}
+	leave(queue);
 }
 
-void block_complete(struct block_request *request, int status)
+void block_complete_all(struct block_queue *queue, struct block_request *request, int status)
 {
-	struct bio *bio = bio_of(request);
+	while (request) {
+		struct block_request *next = request->next;
 
-	bio->queue->in_flight--;
-	take_status(bio, status);
+		block_complete(queue, request, status);
+		request = next;
+	}
 }
 
 /* Stops a device that `queue` had trouble with, and starts it again; once, whoever else tries. */
@@ -380,7 +466,8 @@ static __attribute__((noinline)) void recover(struct block_device *device,
 }
 
 /* What is wrong with a queue that a poll found nothing in; 0: nothing so far. */
-static int trouble(const struct block_device *device, struct block_queue *queue, int polled)
+static __attribute__((noinline)) int trouble(const struct block_device *device,
+					     struct block_queue *queue, int polled)
 {
 	uint64_t now = host_nanoseconds();
 
@@ -393,99 +480,161 @@ static int trouble(const struct block_device *device, struct block_queue *queue,
 	return now - queue->stalled_since > device->timeout_ms * (uint64_t)1000000 ? -ETIMEDOUT : 0;
 }
 
-static inline void poll_queue(struct block_device *device, struct block_queue *queue)
+/* Takes what is over out of the queue. */
+static inline struct block_request *take_over(struct block_queue *queue)
 {
+	struct block_request *first;
+
+	*queue->end = NULL;
+	first = queue->over;
+	queue->over = NULL;
+	queue->end = &queue->over;
+	return first;
+}
+
+/* Returns what is over. */
+static inline struct block_request *poll_queue(struct block_device *device,
+					       struct block_queue *queue)
+{
+	struct block_request *over;
 	int error = 0;
 	int nr;
 
 	enter(queue);
 	nr = device->ops->poll(device, queue);
-	if (nr > 0) {
+	if (likely(nr > 0)) {
 		queue->stalled_since = 0;
 		if (unlikely(queue->waiting))
 			resume(queue);
 	} else {
 		error = trouble(device, queue, nr);
 	}
+	over = take_over(queue);
 	leave(queue);
-	if (error)
+	if (unlikely(error))
 		recover(device, queue, error);
+	return over;
 }
 
 /* --- For those who read and write. --- */
 
-/* Only a bio that nothing was transferred for yet may be told to come again. */
-static int begin(struct block_device *device, struct bio *bio)
+/* Those that the device has no room for were never submitted. */
+static __attribute__((noinline)) size_t give_back(struct block_queue *queue,
+						  struct block_request *request)
 {
-	int status = -EAGAIN;
+	size_t nr = 0;
 
-	first_request(device, bio);
-	if (likely(!bio->queue->waiting))
-		status = submit_request(bio);
-	if (likely(status == -EINPROGRESS))
-		return 0;
-	if (status == -EAGAIN)
-		return status;
-	take_status(bio, status);
+	for (; request; request = request->next) {
+		struct bio *bio = bio_of(request);
+
+		if (bio->pin.word)
+			unpin_area(bio, bio->pin);
+		else
+			unpin_pages(bio, bio->nr_pieces);
+		bio->status = -EAGAIN;
+		queue->in_flight--;
+		nr++;
+	}
+	return nr;
+}
+
+static inline __attribute__((always_inline)) size_t
+submit_queued(struct block_device *device, struct bio *const *bios, size_t nr)
+{
+	unsigned cpu = host_cpu();
+	struct block_queue *queue = device->of_cpu[cpu];
+	struct block_request *first = NULL;
+	struct block_request **end = &first;
+	size_t i;
+
+	enter(queue);
+	for (i = 0; i < nr; i++) {
+		struct bio *bio = bios[i];
+		int error = prepare(device, bio, cpu);
+
+		if (unlikely(error)) {
+			bio->status = error;
+			break;
+		}
+		*end = &bio->request;
+		end = &bio->request.next;
+	}
+	*end = NULL;
+	if (likely(first)) {
+		queue->in_flight += (unsigned)i;
+		if (likely(!queue->waiting))
+			first = device->ops->start(device, queue, first);
+		if (unlikely(first))
+			i -= give_back(queue, first);
+	}
+	leave(queue);
+	return i;
+}
+
+/* On a device that works at once. */
+static int submit_at_once(struct block_device *device, struct bio *bio)
+{
+	struct block_request *request = &bio->request;
+	int error = prepare(device, bio, host_cpu());
+
+	if (error)
+		return error;
+	request->status = device->ops->submit(device, &device->queue, request);
+	while (!request->status && bio->more) {
+		next_request(device, bio);
+		request->status = device->ops->submit(device, &device->queue, request);
+	}
+	hand_over(bio);
 	return 0;
+}
+
+size_t block_submit_all(struct block_device *device, struct bio *const *bios, size_t nr)
+{
+	size_t i;
+
+	if (is_queued(device))
+		return submit_queued(device, bios, nr);
+	for (i = 0; i < nr; i++) {
+		int error = submit_at_once(device, bios[i]);
+
+		if (error) {
+			bios[i]->status = error;
+			break;
+		}
+	}
+	return i;
 }
 
 int block_submit(struct block_device *device, struct bio *bio)
 {
-	unsigned cpu = host_cpu();
-	int status = check_operation(device, bio);
-
-	if (likely(!status) && bio->operation != BLOCK_FLUSH)
-		status = hold_pages(device, bio);
-	if (unlikely(status))
-		return status;
-	bio->status = -EINPROGRESS;
-	bio->queue = device->of_cpu[cpu];
-	bio->cpu = cpu;
-	if (is_queued(device))
-		enter(bio->queue);
-	status = begin(device, bio);
-	if (is_queued(device))
-		leave(bio->queue);
-	if (status)
-		unpin_pages(bio, bio->nr_pieces);
-	return status;
-}
-
-/* The bios of this CPU that are over, the first one first. */
-static struct bio *take_finished(void)
-{
-	_Atomic(struct bio *) *last = &finished[host_cpu()].last;
-	struct bio *bio = atomic_load(last) ? atomic_exchange(last, NULL) : NULL;
-	struct bio *first = NULL;
-
-	while (bio) {
-		struct bio *before = bio->next;
-
-		bio->next = first;
-		first = bio;
-		bio = before;
-	}
-	return first;
+	if (!is_queued(device))
+		return submit_at_once(device, bio);
+	return submit_queued(device, &bio, 1) == 1 ? 0 : bio->status;
 }
 
 size_t block_poll(struct block_device *device)
 {
-	struct bio *bio;
+	unsigned cpu = host_cpu();
+	struct block_request *request = NULL;
 	size_t nr = 0;
 
 	if (is_queued(device))
-		poll_queue(device, device->of_cpu[host_cpu()]);
-	bio = take_finished();
-	while (bio) {
-		struct bio *next = bio->next; /* done() may submit the bio again */
+		request = poll_queue(device, device->of_cpu[cpu]);
+	while (request) {
+		struct bio *bio = bio_of(request);
 
-		bio->status = bio->result;
-		if (bio->done)
-			bio->done(bio);
-		bio = next;
-		nr++;
+		request = request->next; /* done() may submit the bio again */
+		if (unlikely(bio->more) && !bio->request.status) {
+			go_on(bio);
+		} else if (unlikely(bio->cpu != cpu)) {
+			hand_over(bio);
+		} else {
+			finish(bio);
+			nr++;
+		}
 	}
+	if (unlikely(atomic_load(&finished[cpu].last)))
+		nr += finish_handed(cpu);
 	return nr;
 }
 

@@ -21,6 +21,8 @@
  * Completion is polled: done() is called by block_poll() only, on the CPU that submitted, whether
  * the device works at once or later. done() may submit bios, this one again too.
  *
+ * Several bios that are submitted together cost less: the device is told of them once.
+ *
  * Any CPU may use any device. A device has a queue for each CPU, or fewer that CPUs share; a CPU
  * that finds a shared one busy waits for as long as another submits or polls.
  *
@@ -40,6 +42,7 @@
 #include "mm/compiler.h"
 #include "mm/host.h"
 #include "mm/page.h"
+#include "mm/page_pin.h"
 #include "mm/segment.h"
 #include "mm/types.h"
 
@@ -63,13 +66,21 @@ enum block_flags {
 /* --- For drivers. --- */
 
 struct block_request {
-	enum block_operation operation;
-	unsigned flags; /* of enum block_flags */
+	struct block_request *next; /* in a list */
+	struct block_device *device;
+	union {
+		struct {
+			enum block_operation operation;
+			unsigned flags; /* of enum block_flags */
+		};
+		uint64_t
+			command; /* both: BLOCK_READ or BLOCK_WRITE is one of these without flags */
+	};
 	uint64_t sector;
 	size_t bytes; /* the sum of the segments; 0 for a flush */
-	struct segment segments[BLOCK_SEGMENTS_MAX];
+	int status;   /* block_complete()'s */
 	size_t nr_segments;
-	struct block_device *device;
+	struct segment segments[BLOCK_SEGMENTS_MAX];
 };
 
 /*
@@ -77,32 +88,40 @@ struct block_request {
  * Disks of one controller may share their queues.
  */
 struct block_queue {
-	atomic_bool busy;         /* a CPU is within the driver */
-	unsigned in_flight;       /* requests that the device has */
-	struct bio *waiting;      /* begun, and the device had no room for the next request */
-	struct bio **waiting_end; /* NULL while there is none */
-	uint64_t stalled_since;   /* host_nanoseconds() of a poll that found nothing; 0: progress */
+	atomic_bool busy;              /* a CPU is within the driver */
+	unsigned in_flight;            /* requests that the device has */
+	struct block_request *over;    /* completed, and nobody has looked yet */
+	struct block_request **end;    /* of that list */
+	struct block_request *waiting; /* of bios that were begun, and the device had no room */
+	struct block_request **waiting_end;
+	uint64_t stalled_since; /* host_nanoseconds() of a poll that found nothing; 0: progress */
 } __attribute__((aligned(64)));
 
 struct block_ops {
 	/*
-	 * 0: it is done. -EINPROGRESS: it was started, and poll() will see it complete. -EAGAIN:
-	 * the queue is full and nothing was started; only with others in flight. Another error: it
-	 * failed. A driver without poll() answers at once, on several CPUs at a time.
+	 * Of a driver that works at once, on several CPUs at a time, and has none of the others:
+	 * 0, or what went wrong.
 	 */
 	int (*submit)(struct block_device *, struct block_queue *, struct block_request *);
 
 	/*
-	 * Calls block_complete() for each request of the queue that is over. Returns how many those
-	 * were, or a negative errno when the device makes no sense: recover() comes next.
+	 * Starts the requests of a list, in their order, as far as there is room, and tells the
+	 * device. Returns the first for which there is none, and that only with others in flight;
+	 * NULL: they are all started. What is over at once, well or not, is completed in here.
+	 */
+	struct block_request *(*start)(struct block_device *, struct block_queue *,
+				       struct block_request *);
+
+	/*
+	 * Completes each request of the queue that is over. Returns how many those were, or a
+	 * negative errno when the device makes no sense: recover() comes next.
 	 */
 	int (*poll)(struct block_device *, struct block_queue *);
 
 	/*
-	 * Ends all of the device's DMA, calls block_complete() with `why`, a negative errno, for
-	 * what is in flight in any of its queues, and makes the device work again. If it cannot,
-	 * submit() answers -ENODEV from then on. No other CPU is within the driver. There if poll()
-	 * is.
+	 * Ends all of the device's DMA, completes with `why`, a negative errno, what is in flight
+	 * in any of its queues, and makes the device work again. If it cannot, start() completes
+	 * all with -ENODEV from then on. No other CPU is within the driver.
 	 */
 	void (*recover)(struct block_device *, int why);
 };
@@ -132,6 +151,9 @@ struct block_device {
 	unsigned timeout_ms; /* 0: BLOCK_TIMEOUT_MS */
 
 	/* The block layer's own. */
+	size_t block_mask; /* the bits that a multiple of the block size has not */
+	size_t dma_mask;
+	uint64_t sector_mask;
 	struct block_queue *only;
 	struct block_queue *of_cpu[HOST_CPUS_MAX];
 	struct block_queue queue;
@@ -144,11 +166,20 @@ struct block_device {
 int block_device_init(struct block_device *) must_check;
 
 /*
- * From ops->poll() and ops->recover(): a request that was in progress is over. 0 or a negative
- * errno, which the bio gets. The next request of the bio is submitted from in here, so its place in
- * the queue must be free by now.
+ * From start(), poll() and recover(): a request of the queue is over. 0 or a negative errno, which
+ * the bio gets. The request is the block layer's from here on.
  */
-void block_complete(struct block_request *, int status);
+static inline void block_complete(struct block_queue *queue, struct block_request *request,
+				  int status)
+{
+	request->status = status;
+	*queue->end = request;
+	queue->end = &request->next;
+	queue->in_flight--;
+}
+
+/* All requests of a list, alike. */
+void block_complete_all(struct block_queue *, struct block_request *, int status);
 
 /* --- For those who read and write. --- */
 
@@ -159,8 +190,13 @@ struct bio_piece {
 };
 
 struct bio {
-	enum block_operation operation;
-	unsigned flags; /* of enum block_flags */
+	union {
+		struct {
+			enum block_operation operation;
+			unsigned flags; /* of enum block_flags */
+		};
+		uint64_t command; /* as in the request */
+	};
 	uint64_t sector;
 	const struct bio_piece *pieces; /* none for a flush */
 	size_t nr_pieces;
@@ -174,13 +210,12 @@ struct bio {
 	int status;
 
 	/* The block layer's own. */
-	struct block_queue *queue;
-	unsigned cpu;      /* that submitted it */
-	size_t next_piece; /* where the next request begins */
+	unsigned cpu;        /* that submitted it */
+	bool more;           /* it takes another request */
+	bool flush_due;      /* after its last write */
+	struct area_pin pin; /* of its only piece, a part of a whole area */
+	size_t next_piece;   /* where the next request begins */
 	size_t next_offset;
-	bool flush_due;   /* after its last write */
-	int result;       /* the status to be */
-	struct bio *next; /* of those that are over, or that wait */
 	struct block_request request;
 };
 
@@ -204,8 +239,14 @@ struct bio {
 int block_submit(struct block_device *, struct bio *) must_check;
 
 /*
- * Lets this CPU's queue of the device go on, and calls done() for each bio of this CPU that is
- * over, whatever its device. Returns how many were.
+ * Submits several, in their order, up to the first that cannot be. Returns how many were; the
+ * status of the first that was not says why, by the errors above.
+ */
+size_t block_submit_all(struct block_device *, struct bio *const *bios, size_t nr) must_check;
+
+/*
+ * Lets this CPU's queue of the device go on, and calls done() for each bio of this CPU that is over
+ * in it, whatever its device. Returns how many were.
  */
 size_t block_poll(struct block_device *);
 

@@ -89,7 +89,7 @@ static int admin_execute(struct nvme_controller *controller, const struct nvme_c
 		return error;
 	if (!nvme_pair_owns(admin, word) || nvme_completion_id(word) != controller->next_id) {
 		say(controller, "admin command %u is answered by %#llx, which is another one's",
-		    controller->next_id, (unsigned long long)word);
+		    controller->next_id, (unsigned long long)admin->completions[admin->head].word);
 		lose_answers(controller);
 		return -EPROTO;
 	}

@@ -199,6 +199,7 @@ static int create_queue(struct nvme_controller *controller, unsigned i)
 	queue->pair.number = i + 1;
 	queue->pair.entries = queue_entries(controller);
 	queue->sgl = controller->sgl;
+	queue->write_cache = controller->write_cache;
 	nvme_point_to_doorbells(controller, &queue->pair);
 	nvme_queue_reset(queue, memory->virt, memory->start, controller->max_bytes);
 	return nvme_create_rings(controller, queue);

@@ -63,19 +63,18 @@ static int request_failed(struct block_request *request, unsigned status)
 
 /* --- What the block layer asks for. --- */
 
-static int disk_submit(struct block_device *device, struct block_queue *queue,
-		       struct block_request *request)
+static struct block_request *disk_start(struct block_device *device, struct block_queue *queue,
+					struct block_request *request)
 {
 	struct nvme_disk *disk = (struct nvme_disk *)device;
 	struct nvme_controller *controller = &disk->nvme->controller;
 
 	if (unlikely(!atomic_load_explicit(&controller->working, memory_order_relaxed) ||
-		     atomic_load_explicit(&disk->gone, memory_order_relaxed)))
-		return -ENODEV;
-	/* Without a volatile cache, what was written is durable already (NVMe 1.4, 6.8). */
-	if (unlikely(request->operation == BLOCK_FLUSH) && !controller->write_cache)
-		return 0;
-	return nvme_queue_submit((struct nvme_queue *)queue, &disk->target, request);
+		     atomic_load_explicit(&disk->gone, memory_order_relaxed))) {
+		block_complete_all(queue, request, -ENODEV);
+		return NULL;
+	}
+	return nvme_queue_start((struct nvme_queue *)queue, &disk->target, request);
 }
 
 static int disk_poll(struct block_device *device, struct block_queue *queue)
@@ -105,7 +104,7 @@ static void disk_recover(struct block_device *device, int why)
 }
 
 static const struct block_ops disk_ops = {
-	.submit = disk_submit,
+	.start = disk_start,
 	.poll = disk_poll,
 	.recover = disk_recover,
 };
@@ -170,8 +169,7 @@ static int learn_format(struct nvme_controller *controller, struct nvme_disk *di
 			 id.last_format, format.block_shift, format.metadata_bytes);
 		return -EINVAL;
 	}
-	disk->target.block_shift = format.block_shift;
-	disk->target.sector_shift = format.block_shift - 9;
+	nvme_target_init(&disk->target, nsid, format.block_shift);
 	disk->blocks = id.blocks;
 	disk->write_protected = id.attributes & NVME_NAMESPACE_WRITE_PROTECTED;
 	return 0;

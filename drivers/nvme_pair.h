@@ -24,7 +24,7 @@ struct nvme_pair {
 	unsigned entries;
 	unsigned tail;
 	unsigned head;
-	unsigned phase; /* of what is new at `head` */
+	uint64_t expected; /* number and phase of the next completion, where its word has them */
 };
 
 /* Both rings are empty, all zero and as long as `entries`. */
@@ -32,7 +32,7 @@ static inline void nvme_pair_reset(struct nvme_pair *pair)
 {
 	pair->tail = 0;
 	pair->head = 0;
-	pair->phase = 1;
+	pair->expected = (uint64_t)pair->number << NVME_COMPLETION_SQ_SHIFT | NVME_COMPLETION_PHASE;
 }
 
 /* Where the next command goes. Its reserved fields are zero already: nobody ever wrote to them. */
@@ -41,20 +41,41 @@ static inline struct nvme_command *nvme_pair_next(const struct nvme_pair *pair)
 	return &pair->commands[pair->tail];
 }
 
-/* Hands that command to the controller. */
-static inline void nvme_pair_submit(struct nvme_pair *pair)
+/* Goes past that command. The controller learns of it by nvme_pair_ring(), once for many. */
+static inline void nvme_pair_push(struct nvme_pair *pair)
 {
 	pair->tail++;
 	if (pair->tail == pair->entries)
 		pair->tail = 0;
+}
+
+static inline void nvme_pair_ring(const struct nvme_pair *pair)
+{
 	mmio_write32(pair->sq_doorbell, pair->tail);
 }
 
-/* Reads the upper half of the next completion. False: there is none yet. */
+/* Both, of a command alone. */
+static inline void nvme_pair_submit(struct nvme_pair *pair)
+{
+	nvme_pair_push(pair);
+	nvme_pair_ring(pair);
+}
+
+/*
+ * Reads the upper half of the next completion, less the number and the phase that it should have:
+ * bits of NVME_COMPLETION_PHASE say that there is none yet, of NVME_COMPLETION_SQ that it is not
+ * this pair's.
+ */
+static inline uint64_t nvme_pair_look(const struct nvme_pair *pair)
+{
+	return pair->completions[pair->head].word ^ pair->expected;
+}
+
+/* False: there is none yet. */
 static inline bool nvme_pair_peek(const struct nvme_pair *pair, uint64_t *word)
 {
-	*word = pair->completions[pair->head].word;
-	return nvme_completion_phase(*word) == pair->phase;
+	*word = nvme_pair_look(pair);
+	return !(*word & NVME_COMPLETION_PHASE);
 }
 
 /* Goes past it. The controller learns of that by nvme_pair_acknowledge(), once for many. */
@@ -63,7 +84,7 @@ static inline void nvme_pair_advance(struct nvme_pair *pair)
 	pair->head++;
 	if (pair->head == pair->entries) {
 		pair->head = 0;
-		pair->phase ^= 1;
+		pair->expected ^= NVME_COMPLETION_PHASE;
 	}
 }
 
@@ -75,6 +96,5 @@ static inline void nvme_pair_acknowledge(const struct nvme_pair *pair)
 /* Whether a completion can be one of this pair's: its identifier is for the caller to check. */
 static inline bool nvme_pair_owns(const struct nvme_pair *pair, uint64_t word)
 {
-	return nvme_completion_sq(word) == pair->number &&
-	       nvme_completion_sq_head(word) < pair->entries;
+	return !(word & NVME_COMPLETION_SQ) && nvme_completion_sq_head(word) < pair->entries;
 }

@@ -56,6 +56,83 @@ phys_t nvme_queue_completions(const struct nvme_queue *queue)
 	return phys(queue->lists_at.addr - completions_bytes(queue->pair.entries));
 }
 
+void nvme_target_init(struct nvme_target *target, uint32_t nsid, unsigned block_shift)
+{
+	*target = (struct nvme_target){
+		.nsid = nsid,
+		.block_shift = block_shift,
+		.sector_shift = block_shift - 9,
+		.start = {[BLOCK_READ] = nvme_command_start(NVME_READ, 0, 0, nsid),
+			  [BLOCK_WRITE] = nvme_command_start(NVME_WRITE, 0, 0, nsid)},
+	};
+}
+
+/* --- Requests become commands. --- */
+
+/* Fills in what reads and writes have but for the data. */
+static inline void fill(struct nvme_command *command, const struct nvme_target *target,
+			const struct block_request *request, unsigned id)
+{
+	command->start = target->start[request->operation] | id << 16;
+	command->block = request->sector >> target->sector_shift;
+	command->dword12 = (uint32_t)(request->bytes >> target->block_shift) - 1;
+}
+
+/*
+ * More data than the command has room for goes into an SGL where the controller takes one, for it
+ * is shorter, or names what PRPs cannot; else into a list of PRPs.
+ */
+static void fill_list(struct nvme_queue *queue, struct nvme_command *command,
+		      const struct block_request *request, unsigned id)
+{
+	size_t offset = id * queue->list_bytes;
+	void *list = queue->lists + offset;
+	phys_t at = phys_add(queue->lists_at, offset);
+
+	if (queue->sgl) {
+		nvme_sgl_build(request->segments, request->nr_segments, list, at, &command->data);
+		command->flags |= NVME_COMMAND_SGL;
+	} else {
+		nvme_prp_build(request->segments, request->nr_segments, list, at, &command->data);
+	}
+}
+
+/* Bytes from the start of the first page to the end of the first segment. */
+static inline uint64_t reach(const struct block_request *request)
+{
+	return request->segments[0].start.addr % PAGE_SIZE + request->segments[0].length;
+}
+
+/* The command itself has room for two pages. */
+static inline void fill_data(struct nvme_command *command, const struct block_request *request)
+{
+	uint64_t start = request->segments[0].start.addr;
+
+	command->data.prp1 = start;
+	command->data.prp2 = 0;
+	if (unlikely(reach(request) > PAGE_SIZE))
+		command->data.prp2 = align_down(start, PAGE_SIZE) + PAGE_SIZE;
+}
+
+static void fill_any(struct nvme_queue *queue, struct nvme_command *command,
+		     const struct nvme_target *target, const struct block_request *request,
+		     unsigned id)
+{
+	if (request->operation == BLOCK_FLUSH) {
+		*command = (struct nvme_command){
+			.start = nvme_command_start(NVME_FLUSH, 0, id, target->nsid),
+		};
+		return;
+	}
+	fill(command, target, request, id);
+	if (request->flags & BLOCK_FUA)
+		command->dword12 |= NVME_FUA;
+	if (request->nr_segments == 1 && reach(request) <= 2 * PAGE_SIZE)
+		fill_data(command, request);
+	else
+		fill_list(queue, command, request, id);
+}
+
 /* Takes an identifier for the request; there is a free one. */
 static inline unsigned take_id(struct nvme_queue *queue, struct block_request *request)
 {
@@ -65,106 +142,131 @@ static inline unsigned take_id(struct nvme_queue *queue, struct block_request *r
 	return id;
 }
 
-/* Fills in what reads and writes have but for the data, and hands the command over. */
-static inline int submit_data(struct nvme_queue *queue, const struct nvme_target *target,
-			      const struct block_request *request, struct nvme_command *command,
-			      unsigned id, unsigned flags)
+/* The controller was told of the commands before `told`. */
+static __attribute__((noinline)) struct block_request *start_any(struct nvme_queue *queue,
+								 const struct nvme_target *target,
+								 struct block_request *request,
+								 unsigned told)
 {
-	unsigned opcode = request->operation == BLOCK_READ ? NVME_READ : NVME_WRITE;
-	bool fua = request->flags & BLOCK_FUA;
+	struct block_request *next;
 
-	command->start = nvme_command_start(opcode, flags, id, target->nsid);
-	command->block = request->sector >> target->sector_shift;
-	command->dword12 =
-		(uint32_t)((request->bytes >> target->block_shift) - 1) | (fua ? NVME_FUA : 0);
-	nvme_pair_submit(&queue->pair);
-	return -EINPROGRESS;
-}
-
-/* Out of line, as the next: what is usual saves no registers for them. */
-static __attribute__((noinline)) int submit_flush(struct nvme_queue *queue,
-						  const struct nvme_target *target,
-						  struct block_request *request)
-{
-	struct nvme_command *command = nvme_pair_next(&queue->pair);
-	unsigned id = take_id(queue, request);
-
-	*command = (struct nvme_command){
-		.start = nvme_command_start(NVME_FLUSH, 0, id, target->nsid),
-	};
-	nvme_pair_submit(&queue->pair);
-	return -EINPROGRESS;
+	for (; request; request = next) {
+		next = request->next;
+		/* Without a volatile cache, what was written is durable (NVMe 1.4, 6.8). */
+		if (request->operation == BLOCK_FLUSH && !queue->write_cache) {
+			block_complete(&queue->block, request, 0);
+			continue;
+		}
+		if (queue->nr_free == 0)
+			break;
+		fill_any(queue, nvme_pair_next(&queue->pair), target, request,
+			 take_id(queue, request));
+		nvme_pair_push(&queue->pair);
+	}
+	if (queue->pair.tail != told) /* to say the same again is an error: 5.2 */
+		nvme_pair_ring(&queue->pair);
+	return request;
 }
 
 /*
- * With an SGL where the controller takes one, for it is shorter, or names what PRPs cannot; else
- * with a list of PRPs.
+ * Here only what is usual, which takes no call and so saves no registers, and for which the ends of
+ * the ring and of the stack of identifiers stay in registers.
  */
-static __attribute__((noinline)) int submit_list(struct nvme_queue *queue,
-						 const struct nvme_target *target,
-						 struct block_request *request)
+struct block_request *nvme_queue_start(struct nvme_queue *queue, const struct nvme_target *target,
+				       struct block_request *request)
 {
-	struct nvme_command *command = nvme_pair_next(&queue->pair);
-	unsigned id = take_id(queue, request);
-	size_t offset = id * queue->list_bytes;
-	void *list = queue->lists + offset;
-	phys_t at = phys_add(queue->lists_at, offset);
+	struct nvme_pair pair = queue->pair;
+	unsigned told = pair.tail;
+	unsigned nr_free = queue->nr_free;
 
-	if (queue->sgl) {
-		nvme_sgl_build(request->segments, request->nr_segments, list, at, &command->data);
-		return submit_data(queue, target, request, command, id, NVME_COMMAND_SGL);
-	}
-	nvme_prp_build(request->segments, request->nr_segments, list, at, &command->data);
-	return submit_data(queue, target, request, command, id, 0);
+	do {
+		unsigned id;
+
+		if (unlikely(request->command > BLOCK_WRITE || request->nr_segments != 1 ||
+			     reach(request) > 2 * PAGE_SIZE || nr_free == 0))
+			break;
+		id = queue->free[--nr_free];
+		queue->requests[id] = request;
+		fill(nvme_pair_next(&pair), target, request, id);
+		fill_data(nvme_pair_next(&pair), request);
+		nvme_pair_push(&pair);
+		request = request->next;
+	} while (request);
+	queue->nr_free = nr_free;
+	queue->pair.tail = pair.tail;
+	if (unlikely(request))
+		return start_any(queue, target, request, told);
+	nvme_pair_ring(&pair);
+	return NULL;
 }
 
-int nvme_queue_submit(struct nvme_queue *queue, const struct nvme_target *target,
-		      struct block_request *request)
-{
-	struct nvme_command *command = nvme_pair_next(&queue->pair);
-	uint64_t start, end, second;
+/* --- Completions. --- */
 
-	if (unlikely(queue->nr_free == 0))
-		return -EAGAIN;
-	if (unlikely(request->operation == BLOCK_FLUSH))
-		return submit_flush(queue, target, request);
-	start = request->segments[0].start.addr;
-	end = start + request->segments[0].length;
-	second = align_down(start, PAGE_SIZE) + PAGE_SIZE;
-	if (request->nr_segments > 1 || end > second + PAGE_SIZE)
-		return submit_list(queue, target, request);
-	/* The command itself has room for two pages. */
-	command->data.prp1 = start;
-	command->data.prp2 = second < end ? second : 0;
-	return submit_data(queue, target, request, command, take_id(queue, request), 0);
+/* Takes the request out that is in flight by this identifier. NULL: there is none. */
+static inline struct block_request *take_out(struct nvme_queue *queue, uint64_t id)
+{
+	struct block_request *request;
+
+	if (unlikely(id >= queue->pair.entries))
+		return NULL;
+	request = queue->requests[id];
+	queue->requests[id] = NULL;
+	return request;
 }
 
-int nvme_queue_poll(struct nvme_queue *queue)
+/* There is a completion that is not as usual; `nr` were taken. */
+static __attribute__((noinline)) int poll_any(struct nvme_queue *queue, int nr)
 {
 	struct nvme_pair *pair = &queue->pair;
 	uint64_t word;
-	unsigned nr = 0;
 
-	/* Completed requests may be followed by others at once, so that there must be an end. */
-	while (nr < pair->entries && nvme_pair_peek(pair, &word)) {
+	for (; nvme_pair_peek(pair, &word); nr++) {
 		unsigned id = nvme_completion_id(word);
 		unsigned status = nvme_completion_status(word);
-		struct block_request *request;
+		struct block_request *request =
+			nvme_pair_owns(pair, word) ? take_out(queue, id) : NULL;
 
-		if (unlikely(!nvme_pair_owns(pair, word) || id >= pair->entries))
+		if (!request)
 			return -EPROTO;
-		request = queue->requests[id];
-		if (unlikely(!request))
-			return -EPROTO;
-		queue->requests[id] = NULL;
 		queue->free[queue->nr_free++] = (uint8_t)id;
 		nvme_pair_advance(pair);
-		nr++;
-		block_complete(request, likely(!status) ? 0 : queue->failed(request, status));
+		block_complete(&queue->block, request, status ? queue->failed(request, status) : 0);
 	}
-	if (nr)
-		nvme_pair_acknowledge(pair);
-	return (int)nr;
+	nvme_pair_acknowledge(pair);
+	return nr;
+}
+
+/*
+ * As usual, an identifier and how far commands were taken are all there is in a word, for the rest
+ * is as expected. There is an end, for no more can be over than was in flight.
+ */
+int nvme_queue_poll(struct nvme_queue *queue)
+{
+	struct nvme_pair pair = queue->pair;
+	unsigned nr_free = queue->nr_free;
+	int nr = 0;
+	uint64_t word;
+
+	while (!((word = nvme_pair_look(&pair)) & ~NVME_COMPLETION_USUAL)) {
+		uint64_t id = word >> NVME_COMPLETION_ID_SHIFT;
+		struct block_request *request =
+			likely((uint32_t)word < pair.entries) ? take_out(queue, id) : NULL;
+
+		if (unlikely(!request))
+			return -EPROTO;
+		queue->free[nr_free++] = (uint8_t)id;
+		nvme_pair_advance(&pair);
+		block_complete(&queue->block, request, 0);
+		nr++;
+	}
+	queue->nr_free = nr_free;
+	queue->pair.head = pair.head;
+	queue->pair.expected = pair.expected;
+	if (unlikely(!(word & NVME_COMPLETION_PHASE)))
+		return poll_any(queue, nr);
+	if (likely(nr))
+		nvme_pair_acknowledge(&pair);
+	return nr;
 }
 
 void nvme_queue_fail(struct nvme_queue *queue, int why)
@@ -176,6 +278,6 @@ void nvme_queue_fail(struct nvme_queue *queue, int why)
 			continue;
 		queue->requests[id] = NULL;
 		queue->free[queue->nr_free++] = (uint8_t)id;
-		block_complete(request, why);
+		block_complete(&queue->block, request, why);
 	}
 }

@@ -17,7 +17,8 @@ enum { NVME_QUEUE_ENTRIES = PAGE_SIZE / sizeof(struct nvme_command) };
 struct nvme_queue {
 	struct block_queue block; /* first */
 	struct nvme_pair pair;
-	bool sgl; /* the controller takes SGLs */
+	bool sgl;         /* the controller takes SGLs */
+	bool write_cache; /* ... and has a volatile write cache */
 
 	/* Commands by their identifiers, 0 ... entries - 2. */
 	struct block_request *requests[NVME_QUEUE_ENTRIES]; /* NULL: not in flight */
@@ -51,10 +52,14 @@ struct nvme_target {
 	uint32_t nsid;
 	unsigned block_shift;  /* log2 of the bytes of a block */
 	unsigned sector_shift; /* ... and of its sectors */
+	uint64_t start[2]; /* the first word of a BLOCK_READ and of a BLOCK_WRITE, less the id */
 };
 
-/* -EINPROGRESS, or -EAGAIN: the queue is full. */
-int nvme_queue_submit(struct nvme_queue *, const struct nvme_target *, struct block_request *);
+void nvme_target_init(struct nvme_target *, uint32_t nsid, unsigned block_shift);
+
+/* As start() of struct block_ops, of a controller that works. */
+struct block_request *nvme_queue_start(struct nvme_queue *, const struct nvme_target *,
+				       struct block_request *);
 
 /*
  * Completes what is over. Returns how many those were, or -EPROTO: a completion of nothing that is

@@ -149,24 +149,22 @@ struct nvme_completion {
 _Static_assert(sizeof(struct nvme_completion) == 16, "completion");
 _Static_assert(offsetof(struct nvme_completion, word) == 8, "completion dword 2");
 
+enum { NVME_COMPLETION_SQ_SHIFT = 16 };
+#define NVME_COMPLETION_SQ    (0xffffULL << NVME_COMPLETION_SQ_SHIFT)
+#define NVME_COMPLETION_PHASE (1ULL << 48)
+
+/* What is in a word of which all the rest is as expected: the identifier and the head. */
+enum { NVME_COMPLETION_ID_SHIFT = 32 };
+#define NVME_COMPLETION_USUAL (0xffffULL << NVME_COMPLETION_ID_SHIFT | 0xffff)
+
 static inline unsigned nvme_completion_sq_head(uint64_t word)
 {
 	return word & 0xffff;
 }
 
-static inline unsigned nvme_completion_sq(uint64_t word)
-{
-	return (unsigned)word >> 16;
-}
-
 static inline unsigned nvme_completion_id(uint64_t word)
 {
 	return (word >> 32) & 0xffff;
-}
-
-static inline unsigned nvme_completion_phase(uint64_t word)
-{
-	return (word >> 48) & 1;
 }
 
 /* Status code type and status code, 4.6.1: 0 is success. */

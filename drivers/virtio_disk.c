@@ -34,26 +34,19 @@ static void printf_like(2, 3) say(struct virtio_disk *disk, const char *format, 
 
 /* --- Requests. --- */
 
-static int virtio_disk_submit(struct block_device *device, struct block_queue *block,
-			      struct block_request *request)
+/* False: all slots are in use. */
+static inline bool put(struct virtio_disk_queue *queue, struct block_request *request)
 {
 	static const uint8_t types[] = {
 		[BLOCK_READ] = VIRTIO_BLK_IN,
 		[BLOCK_WRITE] = VIRTIO_BLK_OUT,
 		[BLOCK_FLUSH] = VIRTIO_BLK_TYPE_FLUSH,
 	};
-	const struct virtio_disk *disk = (struct virtio_disk *)device;
-	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
+	int number = virtio_ring_claim(&queue->ring);
 	struct virtio_slot *slot;
-	int number;
 
-	if (unlikely(disk->given_up))
-		return -ENODEV;
-	if (request->operation == BLOCK_FLUSH && !disk->description.caches_writes)
-		return 0;
-	number = virtio_ring_claim(&queue->ring);
 	if (unlikely(number < 0))
-		return -EAGAIN;
+		return false;
 	slot = &queue->ring.slots[number];
 	slot->header.type = types[request->operation];
 	slot->header.sector = request->sector;
@@ -61,8 +54,31 @@ static int virtio_disk_submit(struct block_device *device, struct block_queue *b
 	queue->requests[number] = request;
 	virtio_ring_put(&queue->ring, (unsigned)number, request->segments, request->nr_segments,
 			request->operation == BLOCK_READ);
+	return true;
+}
+
+static struct block_request *virtio_disk_start(struct block_device *device,
+					       struct block_queue *block,
+					       struct block_request *request)
+{
+	const struct virtio_disk *disk = (struct virtio_disk *)device;
+	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
+
+	if (unlikely(disk->given_up)) {
+		block_complete_all(block, request, -ENODEV);
+		return NULL;
+	}
+	while (request) {
+		struct block_request *next = request->next;
+
+		if (unlikely(request->operation == BLOCK_FLUSH) && !disk->description.caches_writes)
+			block_complete(block, request, 0);
+		else if (unlikely(!put(queue, request)))
+			break;
+		request = next;
+	}
 	mmio_write16(queue->notify, queue->index);
-	return -EINPROGRESS;
+	return request;
 }
 
 /* Read once: a device that makes no sense may change it meanwhile. */
@@ -136,7 +152,7 @@ static int virtio_disk_poll(struct block_device *device, struct block_queue *blo
 		if (unlikely(result == -EPROTO))
 			return -EIO;
 		virtio_ring_release(&queue->ring, (unsigned)slot);
-		block_complete(request, result);
+		block_complete(block, request, result);
 		nr++;
 	}
 	return nr;
@@ -187,7 +203,7 @@ static void fail_requests(struct virtio_disk *disk, int why)
 			if (!virtio_ring_in_use(&queue->ring, slot))
 				continue;
 			virtio_ring_release(&queue->ring, slot);
-			block_complete(queue->requests[slot], why);
+			block_complete(&queue->block, queue->requests[slot], why);
 		}
 	}
 }
@@ -213,7 +229,7 @@ static void virtio_disk_recover(struct block_device *device, int why)
 }
 
 static const struct block_ops virtio_disk_ops = {
-	.submit = virtio_disk_submit,
+	.start = virtio_disk_start,
 	.poll = virtio_disk_poll,
 	.recover = virtio_disk_recover,
 };

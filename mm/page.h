@@ -50,6 +50,12 @@ const struct region *page_map_regions(size_t *nr);
 /* The region of a frame, or NULL if no region has it. */
 const struct region *pfn_to_region(pfn_t);
 
+/*
+ * Whether a CPU or a device may write a frame that some region has: not in persistent memory
+ * without permission.
+ */
+bool pfn_is_writable(pfn_t);
+
 /* --- Look. Without a pin the answer is only a snapshot. --- */
 
 /* NULL: no region has this frame. */

@@ -148,6 +148,25 @@ static struct area_table *place_area_tables(const struct region *region, struct 
 	return next;
 }
 
+static bool is_protected(const struct region *region)
+{
+	return region->kind == MEMORY_PERSISTENT && !region->writable;
+}
+
+/* From the first region that may not be written to the end of the last. */
+static void find_protected(void)
+{
+	for (size_t i = 0; i < page_map.nr_regions; i++) {
+		const struct region *region = &page_map.regions[i];
+
+		if (!is_protected(region))
+			continue;
+		if (page_map.protected_frames == 0)
+			page_map.protected_start = region->start;
+		page_map.protected_frames = pfn_distance(page_map.protected_start, region->end);
+	}
+}
+
 int page_map_init(const struct region *regions, size_t nr, void *metadata)
 {
 	struct layout layout;
@@ -176,6 +195,7 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 		area_tables = place_area_tables(&regions[i], area_tables);
 	for (size_t i = 0; i < nr; i++)
 		describe_region(&regions[i]);
+	find_protected();
 	return 0;
 }
 
@@ -188,6 +208,11 @@ const struct region *page_map_regions(size_t *nr)
 const struct region *pfn_to_region(pfn_t frame)
 {
 	return region_find(page_map.regions, page_map.nr_regions, frame);
+}
+
+bool pfn_is_writable(pfn_t frame)
+{
+	return !is_protected(pfn_to_region(frame));
 }
 
 void page_map_usage(struct page_map_usage *usage)

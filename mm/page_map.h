@@ -30,9 +30,20 @@ struct page_map {
 	size_t nr_gib;
 	size_t directory_bytes;
 	size_t nr_area_tables;
+	/* Outside of this run of frames all memory may be written. */
+	pfn_t protected_start;
+	uint64_t protected_frames;
 };
 
 extern struct page_map page_map;
+
+/* The word of the area of a frame that some region has, as that of a handle. */
+static inline _Atomic word_t *managed_area_word(pfn_t frame)
+{
+	struct area_table *areas = page_map.directory[frame.n >> (GIB_SHIFT - PAGE_SHIFT)];
+
+	return &areas->word[frame.n >> (AREA_SHIFT - PAGE_SHIFT) & (AREAS_PER_GIB - 1)];
+}
 
 /* The word of the frame's area, or NULL: no region is in its GiB. */
 static inline _Atomic word_t *area_word(pfn_t frame)
@@ -41,8 +52,7 @@ static inline _Atomic word_t *area_word(pfn_t frame)
 
 	if (unlikely(gib >= page_map.nr_gib || !page_map.directory[gib]))
 		return NULL;
-	return &page_map.directory[gib]
-			->word[frame.n >> (AREA_SHIFT - PAGE_SHIFT) & (AREAS_PER_GIB - 1)];
+	return managed_area_word(frame);
 }
 
 /* The word of the frame's page in the table of its split area. */

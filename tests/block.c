@@ -112,6 +112,7 @@ TEST(block, narrow_device_keeps_what_is_written)
 	require(block_device_init(device) == 0);
 	disk_exercise(device, &scratch, DEVICE_NUMBER, 50);
 	device->block_size = 4096;
+	require(block_device_init(device) == 0);
 	disk_exercise(device, &scratch, DEVICE_NUMBER, 50);
 }
 

@@ -208,10 +208,18 @@ TEST(block, pmem_without_permission_is_read_only)
 TEST(block, read_into_protected_memory_is_refused)
 {
 	struct block_device *device = create_ramdisk();
-	struct bio_piece piece = {pfn_to_page(protected_region()->start), 0, SECTOR_SIZE};
+	const struct region *region = protected_region();
+	/* Its ends, where it may be split for good, and the middle. */
+	const pfn_t frames[] = {region->start,
+				pfn_area(pfn_add(region->start, region_frames(region) / 2)),
+				pfn(region->end.n - 1)};
 
-	expect_eq(execute(device, BLOCK_READ, 0, piece), -EACCES);
-	expect_eq(execute(device, BLOCK_WRITE, 0, piece), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		struct bio_piece piece = {pfn_to_page(frames[i]), 0, SECTOR_SIZE};
+
+		expect_eq(execute(device, BLOCK_READ, 0, piece), -EACCES);
+		expect_eq(execute(device, BLOCK_WRITE, 0, piece), 0);
+	}
 }
 
 /* The memory of a bio is not the disk's own. */

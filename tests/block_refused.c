@@ -62,8 +62,10 @@ TEST(block, piece_outside_its_page_is_refused)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct bio_piece pieces[] = {{whole, 0, 512}, bad[i]};
 		struct bio bio = make_bio(BLOCK_READ, pieces, 2);
+		struct bio alone = make_bio(BLOCK_READ, &bad[i], 1);
 
 		expect_refused(device, &bio, -EINVAL);
+		expect_refused(device, &alone, -EINVAL);
 	}
 }
 
@@ -103,6 +105,7 @@ TEST(block, misaligned_bio_is_refused)
 
 	device->block_size = 4096;
 	device->dma_alignment = 4;
+	require(block_device_init(device) == 0);
 	bio.sector = 4;
 	expect_refused(device, &bio, -EINVAL);
 	bio.sector = 8;
@@ -123,12 +126,15 @@ TEST(block, stale_handle_is_refused)
 	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct bio_piece pieces[] = {piece_of(good, 0, 512), piece_of(area, 0, 512)};
 	struct bio bio = make_bio(BLOCK_READ, pieces, 2);
+	struct bio alone = make_bio(BLOCK_READ, &pieces[1], 1);
 
 	require(page_split(area) == 0);
 	expect_refused(device, &bio, -ESTALE);
+	expect_refused(device, &alone, -ESTALE);
 	pieces[1] = piece_of(area, 0, 512);
 	require(page_collapse(area) == 0);
 	expect_refused(device, &bio, -ESTALE);
+	expect_refused(device, &alone, -ESTALE);
 	pieces[1] = piece_of(area, 0, 512);
 	expect_eq(block_execute(device, &bio), 0);
 }
@@ -138,14 +144,16 @@ TEST(block, page_that_cannot_be_pinned_is_refused)
 {
 	struct block_device *device = create_slow();
 	pfn_t good = test_take(MEMORY_DRAM, PAGE_SIZE);
-	pfn_t full = test_take(MEMORY_DRAM, PAGE_SIZE);
+	pfn_t full = test_take(MEMORY_DRAM, AREA_SIZE);
 	struct bio_piece pieces[] = {piece_of(good, 0, 512), piece_of(full, 0, 512)};
 	struct bio bio = make_bio(BLOCK_READ, pieces, 2);
+	struct bio alone = make_bio(BLOCK_READ, &pieces[1], 1);
 	struct page *pinned = NULL;
 
 	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
 		require((pinned = page_pin(full)) != NULL);
 	expect_refused(device, &bio, -EIO);
+	expect_refused(device, &alone, -EIO);
 	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
 		page_unpin(pinned);
 }
@@ -154,7 +162,7 @@ TEST(block, page_that_cannot_be_pinned_is_refused)
 TEST(block, read_only_device_refuses_writes)
 {
 	struct block_device *device = create_slow();
-	struct bio_piece piece = piece_of(test_take(MEMORY_DRAM, PAGE_SIZE), 0, 512);
+	struct bio_piece piece = piece_of(test_take(MEMORY_DRAM, AREA_SIZE), 0, 512);
 	struct bio bio = make_bio(BLOCK_WRITE, &piece, 1);
 	struct bio flush = {.operation = BLOCK_FLUSH};
 

@@ -138,24 +138,23 @@ TEST(cost, core)
 /* A device that does nothing, and is done when it is asked: what is left is the block layer. */
 static struct block_request *request;
 
-static int idle_submit(struct block_device *device, struct block_queue *queue,
-		       struct block_request *submitted)
+static struct block_request *idle_start(struct block_device *device, struct block_queue *queue,
+					struct block_request *submitted)
 {
 	(void)device;
 	(void)queue;
 	request = submitted;
-	return -EINPROGRESS;
+	return NULL;
 }
 
 static int idle_poll(struct block_device *device, struct block_queue *queue)
 {
 	(void)device;
-	(void)queue;
-	block_complete(request, 0);
+	block_complete(queue, request, 0);
 	return 1;
 }
 
-static const struct block_ops idle_ops = {.submit = idle_submit, .poll = idle_poll};
+static const struct block_ops idle_ops = {.start = idle_start, .poll = idle_poll};
 static struct block_device idle = {
 	.name = "idle",
 	.ops = &idle_ops,

@@ -12,6 +12,7 @@ enum { DEPTH = 32 };
 static struct block_device *device;
 static struct page *page;
 static struct bio bios[DEPTH];
+static struct bio *list[DEPTH];
 static struct bio_piece pieces[DEPTH];
 static unsigned nr;
 
@@ -19,16 +20,21 @@ static void prepare(enum block_operation operation, unsigned depth, size_t lengt
 {
 	nr = depth;
 	for (unsigned i = 0; i < nr; i++) {
+		list[i] = &bios[i];
 		pieces[i] = (struct bio_piece){page, i * length, length};
 		bios[i] =
 			(struct bio){.operation = operation, .pieces = &pieces[i], .nr_pieces = 1};
 	}
 }
 
-static void submit(void)
+static void submit_one(void)
 {
-	for (unsigned i = 0; i < nr; i++)
-		count_error |= block_submit(device, &bios[i]);
+	count_error |= block_submit(device, &bios[0]);
+}
+
+static void submit_all(void)
+{
+	count_error |= block_submit_all(device, list, DEPTH) != DEPTH;
 }
 
 static void poll(void)
@@ -72,7 +78,7 @@ static void write2m(void)
 	prepare(BLOCK_WRITE, 1, AREA_SIZE);
 }
 
-#define FIGURE(what, depth)                                                         \
+#define FIGURE(what, submit, depth)                                                 \
 	{                                                                           \
 		.name = #what, .operation = submit, .prepare = what, .undo = check, \
 		.wait = wait_for_device, .finish = poll, .times = depth             \
@@ -81,10 +87,10 @@ static void write2m(void)
 void count_disk(struct block_device *disk, void (*wait_for_device)(void))
 {
 	const struct figure figures[] = {
-		{.operation = count_nothing}, FIGURE(read4k_qd1, 1),
-		FIGURE(read4k_qd32, DEPTH),   FIGURE(read2m, 1),
-		FIGURE(write4k_qd1, 1),       FIGURE(write4k_qd32, DEPTH),
-		FIGURE(write2m, 1),
+		{.operation = count_nothing},           FIGURE(read4k_qd1, submit_one, 1),
+		FIGURE(read4k_qd32, submit_all, DEPTH), FIGURE(read2m, submit_one, 1),
+		FIGURE(write4k_qd1, submit_one, 1),     FIGURE(write4k_qd32, submit_all, DEPTH),
+		FIGURE(write2m, submit_one, 1),
 	};
 	const struct region *region = NULL;
 

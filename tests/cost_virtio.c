@@ -37,11 +37,11 @@ static void wait(void)
 }
 
 /* The driver's part: the request that the block layer made of one bio, once more. */
-static int status;
+static struct block_request *left;
 
-static void driver_submit(void)
+static void driver_start(void)
 {
-	status = disk->device.ops->submit(&disk->device, &queue->block, &bio.request);
+	left = disk->device.ops->start(&disk->device, &queue->block, &bio.request);
 }
 
 static void driver_take(void)
@@ -61,13 +61,13 @@ static void driver_prepare(void)
 
 static void driver_check(void)
 {
-	count_error |= status != -EINPROGRESS;
+	count_error |= left != NULL;
 }
 
 static const struct figure figures[] = {
 	{.operation = count_nothing},
 	{.name = "driver",
-	 .operation = driver_submit,
+	 .operation = driver_start,
 	 .prepare = driver_prepare,
 	 .undo = driver_check,
 	 .wait = wait,

@@ -118,7 +118,7 @@ static void work(void *unused)
 		for (unsigned i = 0; i < load->depth; i++) {
 			struct bio *bio = &bios[cpu][i];
 
-			if (bio->status == -EINPROGRESS || bio->queue == NULL)
+			if (bio->status == -EINPROGRESS || bio->context == bio)
 				continue;
 			expect_eq(bio->status, 0);
 			done[cpu]++;
@@ -126,7 +126,7 @@ static void work(void *unused)
 				submit(bio, number++);
 				continue;
 			}
-			bio->queue = NULL; /* seen to its end */
+			bio->context = bio; /* seen to its end */
 			in_flight--;
 		}
 	}

@@ -10,18 +10,18 @@
 struct slow_device slow;
 unsigned times_done;
 
-static int slow_submit(struct block_device *device, struct block_queue *queue,
-		       struct block_request *request)
+static struct block_request *slow_start(struct block_device *device, struct block_queue *queue,
+					struct block_request *request)
 {
 	(void)device;
 	(void)queue;
-	if (slow.queued == slow.room)
-		return -EAGAIN;
-	if (slow.nr_seen < SLOW_SEEN_MAX)
-		slow.seen[slow.nr_seen] = *request;
-	slow.nr_seen++;
-	slow.queue[slow.queued++] = request;
-	return -EINPROGRESS;
+	for (; request && slow.queued < slow.room; request = request->next) {
+		if (slow.nr_seen < SLOW_SEEN_MAX)
+			slow.seen[slow.nr_seen] = *request;
+		slow.nr_seen++;
+		slow.queue[slow.queued++] = request;
+	}
+	return request;
 }
 
 static int slow_poll(struct block_device *device, struct block_queue *queue)
@@ -38,7 +38,7 @@ static int slow_poll(struct block_device *device, struct block_queue *queue)
 	slow.queued--;
 	memmove(slow.queue, slow.queue + 1, slow.queued * sizeof(slow.queue[0]));
 	status = slow.nr_seen == slow.fail_at ? -EIO : below->ops->submit(below, queue, request);
-	block_complete(request, status);
+	block_complete(queue, request, status);
 	return 1;
 }
 
@@ -46,17 +46,16 @@ static void slow_recover(struct block_device *device, int why)
 {
 	size_t nr = slow.queued;
 
-	(void)device;
 	slow.recoveries++;
 	slow.stuck = false;
 	slow.poll_error = 0;
 	slow.queued = 0;
 	for (size_t i = 0; i < nr; i++)
-		block_complete(slow.queue[i], why);
+		block_complete(&device->queue, slow.queue[i], why);
 }
 
 static const struct block_ops slow_ops = {
-	.submit = slow_submit,
+	.start = slow_start,
 	.poll = slow_poll,
 	.recover = slow_recover,
 };

@@ -6,6 +6,7 @@
 
 #include "mm/bad_frames.h"
 #include "mm/page_map.h"
+#include "mm/page_pin.h"
 #include "tests/harness/memory.h"
 #include "tests/host/apart.h"
 #include "tests/test.h"
@@ -37,6 +38,40 @@ static void describe_gibs(void)
 TEST(page_map, describes_whole_gibs)
 {
 	expect_good_apart(describe_gibs);
+}
+
+static void describe_protected(void)
+{
+	const enum memory_kind p = MEMORY_PERSISTENT;
+	const struct region regions[] = {
+		{.start = {0x10000}, .end = {0x20000}},
+		{.start = {0x20000}, .end = {0x30000}, .kind = p, .writable = true},
+		{.start = {0x30000}, .end = {0x40000}, .kind = p},
+		{.start = {0x40000}, .end = {0x50000}, .kind = p, .writable = true},
+		{.start = {0x50000}, .end = {0x60000}, .kind = p},
+		{.start = {0x60000}, .end = {0x70000}, .kind = p, .writable = true},
+	};
+
+	describe(regions, ARRAY_SIZE(regions));
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
+		const pfn_t frames[] = {regions[i].start, pfn(regions[i].end.n - 1)};
+
+		for (size_t k = 0; k < ARRAY_SIZE(frames); k++) {
+			bool writable = i != 2 && i != 4;
+
+			expect_eq(pfn_is_writable(frames[k]), writable);
+			if (!writable)
+				expect(!pfn_is_surely_writable(frames[k]));
+			else if (i != 3)
+				expect(pfn_is_surely_writable(frames[k]));
+		}
+	}
+}
+
+/* What may not be written is known exactly, and what lies around all of it at once. */
+TEST(page_map, knows_what_may_not_be_written)
+{
+	expect_good_apart(describe_protected);
 }
 
 static void split_until_there_are_no_tables(void)
