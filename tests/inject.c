@@ -19,18 +19,13 @@ enum { CODE_SCRUB = 0xcf, CODE_DATA_READ = 0x134 };
 static const struct {
 	uint64_t status;
 	uint64_t global_status;
-	bool for_all;
-	bool in_copy;
 } kinds[] = {
-	[INJECT_CORRECTED] = {WITH_ADDRESS | CODE_SCRUB, 0, false, false},
-	[INJECT_SCRUBBED] = {LOST | BANK_SIGNALLED | CODE_SCRUB, RAISED, false, false},
-	[INJECT_SCRUBBED_FOR_ALL] = {LOST | BANK_SIGNALLED | CODE_SCRUB, RAISED, true, false},
+	[INJECT_CORRECTED] = {WITH_ADDRESS | CODE_SCRUB, 0},
+	[INJECT_SCRUBBED] = {LOST | BANK_SIGNALLED | CODE_SCRUB, RAISED},
+	[INJECT_SCRUBBED_FOR_ALL] = {LOST | BANK_SIGNALLED | CODE_SCRUB, RAISED},
 	[INJECT_READ] = {LOST | BANK_SIGNALLED | BANK_ACTION | CODE_DATA_READ,
-			 RAISED | MCG_STATUS_ITS_CODE, false, true},
-	[INJECT_READ_ELSEWHERE] = {LOST | BANK_SIGNALLED | BANK_ACTION | CODE_DATA_READ,
-				   RAISED | MCG_STATUS_ITS_CODE, false, false},
-	[INJECT_CORRUPT] = {LOST | BANK_CORRUPT | CODE_DATA_READ, RAISED | MCG_STATUS_ITS_CODE,
-			    false, false},
+			 RAISED | MCG_STATUS_ITS_CODE},
+	[INJECT_CORRUPT] = {LOST | BANK_CORRUPT | CODE_DATA_READ, RAISED | MCG_STATUS_ITS_CODE},
 };
 
 void need_injection(void)
@@ -41,10 +36,9 @@ void need_injection(void)
 		skip("nobody injects memory errors here");
 }
 
-void inject(enum injection kind, unsigned cpu, phys_t address, size_t bytes)
+void inject_at(enum injection kind, uint64_t rip, unsigned cpu, phys_t address, size_t bytes)
 {
 	uint64_t misc = BANK_MISC_PHYSICAL | (unsigned)__builtin_ctzll(bytes);
-	uint64_t at = kinds[kind].in_copy ? copy_fixups[0].rip : 0;
 
 	console_line("# inject-error cpu=%u bank=%d status=0x%llx global=0x%llx address=0x%llx "
 		     "misc=0x%llx broadcast=%s at=0x%llx",
@@ -52,5 +46,10 @@ void inject(enum injection kind, unsigned cpu, phys_t address, size_t bytes)
 		     (unsigned long long)kinds[kind].status,
 		     (unsigned long long)kinds[kind].global_status,
 		     (unsigned long long)address.addr, (unsigned long long)misc,
-		     kinds[kind].for_all ? "yes" : "no", (unsigned long long)at);
+		     kind == INJECT_SCRUBBED_FOR_ALL ? "yes" : "no", (unsigned long long)rip);
+}
+
+void inject(enum injection kind, unsigned cpu, phys_t address, size_t bytes)
+{
+	inject_at(kind, kind == INJECT_READ ? copy_fixups[0].rip : 0, cpu, address, bytes);
 }
