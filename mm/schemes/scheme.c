@@ -3,16 +3,16 @@
 
 #include <errno.h>
 
+#include "mm/schemes/altmap.h"
 #include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/page_less.h"
+#include "mm/schemes/proxy.h"
 #include "mm/schemes/two_level.h"
 
 const struct scheme_ops *const schemes[] = {
-	&flat_scheme,
-	&page_less_scheme,
-	&dynamic_scheme,
-	&two_level_scheme,
+	&flat_scheme,    &altmap_scheme, &page_less_scheme,
+	&dynamic_scheme, &proxy_scheme,  &two_level_scheme,
 };
 
 const size_t nr_schemes = ARRAY_SIZE(schemes);

@@ -53,8 +53,8 @@ static void usage(struct scheme *scheme, struct scheme_usage *usage)
 	};
 }
 
-/* Why the page map does not pin a frame of a region. */
-static int refused(pfn_t frame)
+/* Why the page map does not pin a frame of a region. Out of the way of those that it does pin. */
+static __attribute__((noinline, cold)) int refused(pfn_t frame)
 {
 	struct page_info info;
 

@@ -5,6 +5,7 @@
 #include "mm/page.h"
 #include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
+#include "mm/schemes/proxy.h"
 #include "mm/schemes/two_level.h"
 #include "tests/harness/scheme_ground.h"
 #include "tests/host/apart.h"
@@ -82,4 +83,18 @@ TEST(schemes_misuse, dynamic_panics)
 	expect_panic_apart(unpin_twice, "is not pinned");
 	expect_panic_apart(unpin_written_twice, "is not pinned");
 	expect_panic_apart(unlock, "is not locked");
+}
+
+static void unpin_the_page(void)
+{
+	scheme_unpin(scheme, scheme_find(scheme, scheme->start), SCHEME_CLEAN);
+}
+
+/* The same of proxies; and a page that is taken for a proxy is told from one. */
+TEST(schemes_misuse, proxy_panics)
+{
+	begin(&proxy_scheme);
+	expect_panic_apart(unpin_twice, "is not pinned");
+	expect_panic_apart(unlock, "is not locked");
+	expect_panic_apart(unpin_the_page, "a plain page is unpinned like a proxy");
 }
