@@ -35,6 +35,8 @@ static void take_memory(void)
 {
 	memory = host_virt(pfn_to_phys(test_take(MEMORY_DRAM, PAGE_SIZE)));
 	flag = (uint64_t *)(memory + FLAG_AT);
+	trace.nr_lines = 0;
+	trace_watch(&trace, memory, TRACE_BYTES);
 }
 
 /* Memory as it was, before `bytes` are stored `at` an offset in it. */
@@ -70,7 +72,7 @@ static struct crash_search search_as(enum persistence_domain domain, void (*fn)(
 {
 	struct crash_search search = {.trace = &trace, .domain = domain, .judge = judge};
 
-	trace_run(&trace, memory, fn, NULL);
+	trace_run(&trace, fn, NULL);
 	crash_search(&search);
 	return search;
 }
@@ -110,7 +112,7 @@ TEST(persist_orders, instructions_are_seen)
 
 	take_memory();
 	memset(memory, 0, TRACE_BYTES);
-	trace_run(&trace, memory, all_kinds, NULL);
+	trace_run(&trace, all_kinds, NULL);
 	require(trace.nr == ARRAY_SIZE(expected));
 	for (size_t i = 0; i < trace.nr; i++) {
 		expect_eq(trace.events[i].kind, expected[i].kind);
@@ -140,7 +142,7 @@ static void check_flush(size_t at, size_t bytes)
 	size_t line = align_down(at, CACHE_LINE);
 
 	prepare(at, bytes);
-	trace_run(&trace, memory, flush, NULL);
+	trace_run(&trace, flush, NULL);
 	expect_eq(trace.nr, bytes ? (align_up(at + bytes, CACHE_LINE) - line) / CACHE_LINE : 0);
 	for (size_t i = 0; i < trace.nr; i++) {
 		expect_eq(trace.events[i].kind, EVENT_FLUSH);
@@ -408,7 +410,7 @@ static void check_drain(size_t at, const size_t *hints, size_t nr)
 	size_t events = nr ? nr + 2 : 1;
 
 	prepare(at, 0);
-	trace_run(&trace, memory, drain, NULL);
+	trace_run(&trace, drain, NULL);
 	if (trace.nr != events) {
 		fail("offset %zu: %zu events, expected %zu", at, trace.nr, events);
 		return;

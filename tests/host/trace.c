@@ -6,7 +6,6 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "mm/persist.h"
 #include "tests/test.h"
 
 enum { WORD = sizeof(uint64_t) };
@@ -14,7 +13,6 @@ enum { WORD = sizeof(uint64_t) };
 /* The trace under way, and what the instruction is that is executed next. */
 static struct {
 	struct trace *trace;
-	const unsigned char *memory;
 	unsigned char seen[TRACE_BYTES];
 	struct instruction {
 		enum { PLAIN, STORES_AROUND, FLUSHES, FENCES } kind;
@@ -104,13 +102,18 @@ static struct instruction instruction_at(const ucontext_t *context)
 
 /* --- What they did. --- */
 
+static const unsigned char *place_of(size_t at)
+{
+	return stepping.trace->lines[at / CACHE_LINE] + at % CACHE_LINE;
+}
+
 static void note_word(size_t at, enum event_kind kind)
 {
 	struct event event = {.kind = kind, .at = at};
 	uint64_t old;
 
 	memcpy(&old, stepping.seen + at, WORD);
-	memcpy(&event.value, stepping.memory + at, WORD);
+	memcpy(&event.value, place_of(at), WORD);
 	for (unsigned bit = 0; bit < 64; bit += 8)
 		if ((old ^ event.value) >> bit & 0xff)
 			event.mask |= (uint64_t)0xff << bit;
@@ -120,17 +123,19 @@ static void note_word(size_t at, enum event_kind kind)
 
 static void note_stores(enum event_kind kind)
 {
-	for (size_t at = 0; at < TRACE_BYTES; at += WORD)
-		if (memcmp(stepping.seen + at, stepping.memory + at, WORD) != 0)
+	for (size_t at = 0; at < stepping.trace->nr_lines * CACHE_LINE; at += WORD)
+		if (memcmp(stepping.seen + at, place_of(at), WORD) != 0)
 			note_word(at, kind);
 }
 
 static void note_flush(uintptr_t address)
 {
-	size_t at = align_down(address, CACHE_LINE) - (uintptr_t)stepping.memory;
+	const struct trace *trace = stepping.trace;
+	const unsigned char *line = (unsigned char *)align_down(address, CACHE_LINE);
 
-	if (at < TRACE_BYTES)
-		add_event((struct event){.kind = EVENT_FLUSH, .at = at});
+	for (size_t i = 0; i < trace->nr_lines; i++)
+		if (trace->lines[i] == line)
+			add_event((struct event){.kind = EVENT_FLUSH, .at = i * CACHE_LINE});
 }
 
 /* An instruction is done. */
@@ -146,16 +151,33 @@ static void step(int signal, siginfo_t *info, void *context)
 	stepping.next = instruction_at(context);
 }
 
-void trace_run(struct trace *trace, void *memory, void (*fn)(void *), void *arg)
+void trace_watch(struct trace *trace, void *start, size_t bytes)
+{
+	unsigned char *end = (unsigned char *)start + bytes;
+	unsigned char *line = (unsigned char *)align_down((uintptr_t)start, CACHE_LINE);
+
+	for (; line < end; line += CACHE_LINE) {
+		size_t i = 0;
+
+		while (i < trace->nr_lines && trace->lines[i] != line)
+			i++;
+		require(i < TRACE_LINES);
+		trace->lines[i] = line;
+		if (i == trace->nr_lines)
+			trace->nr_lines++;
+	}
+}
+
+void trace_run(struct trace *trace, void (*fn)(void *), void *arg)
 {
 	struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO}, old;
 
-	require((uintptr_t)memory % CACHE_LINE == 0);
 	trace->nr = 0;
-	memcpy(trace->before, memory, TRACE_BYTES);
-	memcpy(stepping.seen, memory, TRACE_BYTES);
+	memset(trace->before, 0, TRACE_BYTES);
+	for (size_t i = 0; i < trace->nr_lines; i++)
+		memcpy(trace->before + i * CACHE_LINE, trace->lines[i], CACHE_LINE);
+	memcpy(stepping.seen, trace->before, TRACE_BYTES);
 	stepping.trace = trace;
-	stepping.memory = memory;
 	stepping.next.kind = PLAIN;
 	stepping.overflow = false;
 	require(sigaction(SIGTRAP, &action, &old) == 0);

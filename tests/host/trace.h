@@ -15,9 +15,11 @@
 #pragma once
 
 #include "mm/compiler.h"
+#include "mm/persist.h"
 #include "mm/types.h"
 
 enum { TRACE_BYTES = 1024, TRACE_EVENTS_MAX = 4096 };
+enum { TRACE_LINES = TRACE_BYTES / CACHE_LINE };
 
 enum event_kind {
 	EVENT_STORE,
@@ -29,23 +31,28 @@ enum event_kind {
 
 struct event {
 	enum event_kind kind;
-	size_t at;      /* offset in the memory, of a store's word or a flush's line */
+	size_t at;      /* offset in what is watched, of a store's word or a flush's line */
 	uint64_t value; /* the word's afterwards */
 	uint64_t mask;  /* the bytes of it that changed */
 };
 
 struct trace {
-	unsigned char before[TRACE_BYTES]; /* the memory, when it began */
+	unsigned char *lines[TRACE_LINES]; /* that are watched; one after the other they are */
+	size_t nr_lines;                   /* what offsets are of */
+	unsigned char before[TRACE_BYTES]; /* their content when it began, and zeros behind it */
 	struct event events[TRACE_EVENTS_MAX];
 	size_t nr;
 };
 
-/*
- * Runs fn(arg) and notes what it does to the TRACE_BYTES at `memory`, which begin with a line. What
- * it does elsewhere, flushes too, is not noted. The test fails if there are too many events. fn()
- * must return.
+/* Watches the lines of these bytes, too, if they are not watched yet. Begin with {.nr_lines = 0}.
  */
-void trace_run(struct trace *, void *memory, void (*fn)(void *), void *arg);
+void trace_watch(struct trace *, void *start, size_t bytes);
+
+/*
+ * Runs fn(arg) and notes what it does to the lines. What it does elsewhere, flushes too, is not
+ * noted. The test fails if there are too many events. fn() must return.
+ */
+void trace_run(struct trace *, void (*fn)(void *), void *arg);
 
 /* Called by fn(): from here on, what was done is said to be as `promise` states. */
 void trace_promise(uint64_t promise);
