@@ -64,6 +64,18 @@ void power_broken(const char *format, ...)
 	va_end(arguments);
 }
 
+int power_io(struct block_device *device, enum block_operation operation, unsigned flags,
+	     uint64_t sector, const struct bio_piece *memory)
+{
+	struct bio bio = {.operation = operation,
+			  .flags = flags,
+			  .sector = sector,
+			  .pieces = memory,
+			  .nr_pieces = memory ? 1 : 0};
+
+	return block_execute(device, &bio);
+}
+
 /* SplitMix64, by Steele, Lea and Flood, "Fast splittable pseudorandom number generators". */
 uint64_t power_random(uint64_t plan, uint64_t index)
 {

@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "drivers/block.h"
 #include "mm/compiler.h"
 #include "mm/region.h"
 #include "mm/types.h"
@@ -66,6 +67,10 @@ void power_judge(void (*judge)(const struct region *, const struct power_ticket 
 
 /* The state that is being judged is not what was promised: where, expected, found. */
 void power_broken(const char *format, ...) printf_like(1, 2);
+
+/* One bio; a flush has no memory. Its error. */
+int power_io(struct block_device *, enum block_operation, unsigned flags, uint64_t sector,
+	     const struct bio_piece *memory) must_check;
 
 /* The value number `index` that follows from a plan: the same in both runs. */
 uint64_t power_random(uint64_t plan, uint64_t index);

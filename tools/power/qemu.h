@@ -75,6 +75,8 @@ struct byte_array {
 OF_QEMU_7_2 extern int singlestep; /* one instruction per translation block */
 OF_QEMU_7_2 extern struct address_space address_space_memory;
 OF_QEMU_7_2 struct cpu *qemu_get_cpu(int vcpu);
+/* Ends its turn before its next translation block. */
+OF_QEMU_7_2 void cpu_exit(struct cpu *);
 /* Appends a register: 0 to 15 are rax rbx rcx rdx rsi rdi rbp rsp r8 ... r15. */
 OF_QEMU_7_2 int x86_cpu_gdb_read_register(struct cpu *, struct byte_array *, int number);
 /* UINT64_MAX: not mapped. *attributes is one word. */

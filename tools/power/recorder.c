@@ -23,7 +23,7 @@
 #include "tools/power/qemu.h"
 #include "tools/power/trace.h"
 
-enum { MEDIA_MAX = 64, PAGE_BYTES = 4096 };
+enum { MEDIA_MAX = 64, PAGE_BYTES = 4096, RECORDS_PER_TURN = 8 };
 
 int qemu_plugin_version = 1;
 
@@ -53,6 +53,20 @@ static void put(struct record record)
 {
 	if (fwrite(&record, sizeof(record), 1, trace) != 1)
 		give_up("cannot write the trace", "");
+}
+
+/* Of what a CPU does to a medium; turns have RECORDS_PER_TURN such records on average. */
+static void put_and_take_turns(unsigned vcpu, struct record record)
+{
+	static uint64_t state = 1;
+
+	put(record);
+	/* xorshift64, by Marsaglia. */
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	if (state % RECORDS_PER_TURN == 0)
+		cpu_exit(qemu_get_cpu((int)vcpu));
 }
 
 /* --- From QEMU's memory to a place on a medium. --- */
@@ -178,14 +192,15 @@ static void on_flush(unsigned vcpu, void *context)
 		record.kind = RECORD_FLUSH_UNCLEAR;
 	else if (!place_of_address(vcpu, operand_address(vcpu, site), &record))
 		return;
-	put(record);
+	put_and_take_turns(vcpu, record);
 }
 
 static void on_fence(unsigned vcpu, void *context)
 {
 	const struct site *site = context;
 
-	put((struct record){.kind = RECORD_FENCE, .cpu = (uint8_t)vcpu, .pc = site->pc});
+	put_and_take_turns(
+		vcpu, (struct record){.kind = RECORD_FENCE, .cpu = (uint8_t)vcpu, .pc = site->pc});
 }
 
 static void on_marker(unsigned vcpu, void *context)
@@ -234,7 +249,7 @@ static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr,
 									  : sizeof(record.data));
 		record.data = 0;
 		memcpy(&record.data, (const uint8_t *)address->host + done, record.size);
-		put(record);
+		put_and_take_turns(vcpu, record);
 		record.where += record.size;
 	}
 }
@@ -307,7 +322,7 @@ static const char *what_is_missing(const struct qemu_plugin_info *info)
 		return "version 1 of the plugin interface";
 	if (!&address_space_memory || !qemu_get_cpu || !x86_cpu_gdb_read_register ||
 	    !cpu_get_phys_page_attrs_debug || !address_space_map || !address_space_unmap ||
-	    !g_byte_array_new || !g_byte_array_set_size)
+	    !g_byte_array_new || !cpu_exit || !g_byte_array_set_size)
 		return "the functions of QEMU 7.2";
 	/* 8.1 made it a property of the accelerator. */
 	if (!&singlestep)

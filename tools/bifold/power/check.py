@@ -79,7 +79,8 @@ def _costs(figures):
                      "fences", "lines_written"))
     if count:
         yield "of each operation: " + ", ".join(
-            f"{figures[name] / count:.1f} {name}" for name in ("instructions", "flushes", "fences"))
+            f"{figures[name] / count:.1f} {name}" for name in ("instructions", "flushes", "fences")
+            if name in figures)
     if figures["user_bytes"]:
         yield (f"{figures['medium_bytes']} bytes written to the medium for "
                f"{figures['user_bytes']} of the user: "

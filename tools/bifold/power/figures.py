@@ -10,7 +10,8 @@ PLACES_SHOWN = 5
 
 
 def figures(records, base, symbols):
-    """({name: number}, [notes]): instructions are those of all CPUs between BEGUN and DONE."""
+    """({name: number}, [notes]): instructions are those between BEGUN and DONE, which are only known
+    where one CPU works."""
     cache = Cache(0, base)
     operations = user = instructions = 0
     begun, before, after, left = {}, None, None, {}
@@ -30,7 +31,9 @@ def figures(records, base, symbols):
         cache.step(event, record)
     if before is None or after is None:
         raise trace.TraceError("the record lacks the marker START or STOP")
-    result = {"operations": operations, "user_bytes": user, "instructions": instructions}
+    result = {"operations": operations, "user_bytes": user}
+    if len(begun) == 1:
+        result["instructions"] = instructions
     result |= {name: after[name] - before[name] for name in before}
     result["medium_bytes"] = result["lines_written"] * LINE
     return result, _notes(cache, left, symbols)
@@ -46,7 +49,12 @@ def _totals(cache):
 
 def _notes(cache, left, symbols):
     never = Counter(atom.pc for atoms in left.values() for atom in atoms)
-    notes = [f"{count} stores were never persisted: {symbols.name(pc)}"
-             for pc, count in never.most_common(PLACES_SHOWN)]
-    return notes + [f"{count} flushes of a clean line: {symbols.name(pc)}"
-                    for pc, count in cache.counts.needless.most_common(PLACES_SHOWN)]
+    return [*_places("stores were never persisted", never, symbols),
+            *_places("flushes of a clean line", cache.counts.needless, symbols)]
+
+
+def _places(what, by_pc, symbols):
+    by_name = Counter()
+    for pc, count in by_pc.items():
+        by_name[symbols.name(pc)] += count
+    return [f"{count} {what}: {name}" for name, count in by_name.most_common(PLACES_SHOWN)]
