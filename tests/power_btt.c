@@ -230,6 +230,8 @@ static void judge_btt(const struct region *region, const struct power_ticket *ti
 		}
 		if (btt.info_faults)
 			power_broken("%u info blocks are bad", btt.info_faults);
+		if (round == 0)
+			power_recovered(btt.recovered);
 		if (round > 0 && btt.recovered)
 			power_broken("%u writes are recovered a second time", btt.recovered);
 		judge_places(&btt, ticket, judging_memory);

@@ -8,7 +8,7 @@
 #include "tests/harness/memory.h"
 #include "tests/test.h"
 
-static unsigned broken;
+static unsigned broken, recovered;
 static char first_broken[200];
 
 const struct region *power_region(void)
@@ -26,14 +26,17 @@ static void judge_region(const struct region *region,
 {
 	const struct power_ticket *ticket = host_virt(pfn_to_phys(power_end(region)));
 
-	broken = 0;
+	broken = recovered = 0;
 	judge(region, ticket);
-	if (broken == 0)
-		note("state %llu is sound", (unsigned long long)ticket->state);
-	else
+	if (broken > 0) {
 		fail("%u violations in the state below", broken);
-	if (broken > 0)
 		note("state %llu is broken: %s", (unsigned long long)ticket->state, first_broken);
+	} else if (recovered > 0) {
+		note("state %llu is sound, after %u recoveries", (unsigned long long)ticket->state,
+		     recovered);
+	} else {
+		note("state %llu is sound", (unsigned long long)ticket->state);
+	}
 }
 
 void power_judge(void (*judge)(const struct region *, const struct power_ticket *))
@@ -62,6 +65,11 @@ void power_broken(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(first_broken, sizeof(first_broken), format, arguments);
 	va_end(arguments);
+}
+
+void power_recovered(unsigned count)
+{
+	recovered += count;
 }
 
 int power_io(struct block_device *device, enum block_operation operation, unsigned flags,

@@ -68,6 +68,9 @@ void power_judge(void (*judge)(const struct region *, const struct power_ticket 
 /* The state that is being judged is not what was promised: where, expected, found. */
 void power_broken(const char *format, ...) printf_like(1, 2);
 
+/* The recovery of the state that is being judged had so much to do. */
+void power_recovered(unsigned count);
+
 /* One bio; a flush has no memory. Its error. */
 int power_io(struct block_device *, enum block_operation, unsigned flags, uint64_t sector,
 	     const struct bio_piece *memory) must_check;

@@ -208,7 +208,7 @@ class Files(unittest.TestCase):
         states = choose(survey(records, Cache(0, base), Marks(), Effort(1)).states, 0, 1)
         for state, _, overlay, cut in replay(records, Cache(0, base), Marks(), states, Effort(1)):
             path = self.folder / "image"
-            writer.write(path, state, overlay, cut.cache, cut.marks)
+            writer.write(path, state.number, overlay, cut.cache, cut.marks)
             data = path.read_bytes()
             ticket = [int.from_bytes(data[-4096 + 8 * i:][:8], "little") for i in range(19)]
             self.assertEqual((len(data), ticket[1], ticket[2]), (1 << 20, state.number, 77))

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from bifold import ktap, process, qemu
@@ -17,7 +18,7 @@ MEDIA_MAX = 32              # that one boot judges
 RECORDER = "power-cut.so"
 FITS = "7.2"
 
-_STATE = re.compile(r"state (\d+) is (sound|broken: (.*))")
+_STATE = re.compile(r"state (\d+) is (sound(?:, after (\d+) recoveries)?|broken: (.*))")
 
 
 def unfit(program, recorder):
@@ -39,6 +40,13 @@ def unfit(program, recorder):
 def must_fit():
     """Whether a QEMU that does not fit is a failure: where changes are checked, nothing is skipped."""
     return bool(os.environ.get("CI"))
+
+
+@dataclass
+class Said:
+    """What a judge says of a state."""
+    broken: str | None
+    recovered: int = 0      # how much the recovery had to do
 
 
 class RunFailed(Exception):
@@ -84,8 +92,8 @@ def record(workload, kernel, program, folder):
 
 
 def judge_states(workload, kernel, program, scratch, paths, trace=None, keep=None):
-    """Boots with these images, which are consumed. Returns ({state number: None, or what is broken},
-    None or how the boot itself went wrong). keep: where the recovered media go."""
+    """Boots with these images, which are consumed. Returns ({state number: Said}, None or
+    how the boot itself went wrong). keep: where the recovered media go."""
     machine = _machine(workload, f"{workload.name}.judge", workload.judge, len(paths))
     log = scratch / "judge.log"
 
@@ -98,8 +106,8 @@ def judge_states(workload, kernel, program, scratch, paths, trace=None, keep=Non
     for line in report.lines:
         match = _STATE.match(line)
         if match:
-            said[int(match[1])] = match[3]
-    broken = any(text for text in said.values())
+            said[int(match[1])] = Said(match[4], int(match[3] or 0))
+    broken = any(verdict.broken for verdict in said.values())
     machine.expect.exit = "failed" if broken else "passed"
     machine.expect.fail = [workload.judge] if broken else []
     verdict = judge(machine, ended, report, qemu.STATUSES, set())

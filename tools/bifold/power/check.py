@@ -50,14 +50,15 @@ def problems(workload, outcome):
 def describe(workload, outcome):
     """Lines for a person."""
     lines = [f"{workload.name}: {outcome.judged} of {outcome.states} states judged "
-             f"({outcome.images} distinct contents), {outcome.judged_again} after a second failure, "
+             f"({outcome.images} distinct contents), {outcome.recovered} with something to recover, "
+             f"{outcome.judged_again} more after a second failure, "
              f"{len(outcome.violations)} broken"]
     if outcome.violations:
         first = outcome.violations[0]
         lines += [f"  first: state {first.state.number}: {first.what}",
                   *(f"    {line}" for line in first.story),
-                  f"    again: tools/power-cut --seed {workload.seed} --sample {workload.sample} "
-                  f"{workload.name}"]
+                  f"    again: tools/power-cut --seed {workload.seed} --lines {workload.lines} "
+                  f"--draws {workload.draws} --sample {workload.sample} {workload.name}"]
     lines += [f"  {text}" for text in _costs(outcome.figures)]
     return lines + [f"  note: {text}" for text in outcome.notes]
 
@@ -65,6 +66,7 @@ def describe(workload, outcome):
 def measurements(outcome):
     """(name, value, units) of all that was counted."""
     yield "states_judged", outcome.judged, "states"
+    yield "states_recovered", outcome.recovered, "states"
     yield "states_judged_again", outcome.judged_again, "states"
     yield "distinct_contents", outcome.images, "states"
     yield "violations", len(outcome.violations), "states"

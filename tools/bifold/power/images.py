@@ -7,6 +7,7 @@ import shutil
 import struct
 
 from bifold.power.cache import LINE
+from bifold.power.trace import TraceError
 
 PAGE = 4096
 _TICKET = struct.Struct("<QQQ8Q8Q")         # struct power_ticket in tests/harness/power.h
@@ -40,12 +41,12 @@ class Writer:
         self._descriptor = os.open(self._path, os.O_RDWR)
         self._size = os.fstat(self._descriptor).st_size
 
-    def write(self, path, state, overlay, cache, marks):
+    def write(self, path, number, overlay, cache, marks):
         for line in cache.written:
             os.pwrite(self._descriptor, cache.media[line], line * LINE)
         cache.written.clear()
         copy_sparse(self._path, path)
-        ticket = _TICKET.pack(_MAGIC, state.number, marks.plan, *marks.begun, *marks.done)
+        ticket = _TICKET.pack(_MAGIC, number, marks.plan, *marks.begun, *marks.done)
         with open(path, "r+b", buffering=0) as stream:
             for line, content in overlay.items():
                 os.pwrite(stream.fileno(), content, line * LINE)
@@ -80,6 +81,15 @@ def extents(descriptor, size):
         end = os.lseek(descriptor, start, os.SEEK_HOLE)
         yield start, end
         start = end
+
+
+def demand_whole_record(records, cache, path):
+    """What the CPUs saw by the record is what the machine left, or stores were missed: TraceError."""
+    for event, record in enumerate(records):
+        cache.step(event, record)
+    wrong = difference(cache, path)
+    if wrong:
+        raise TraceError(f"the record is not whole: {wrong}")
 
 
 def difference(cache, path):

@@ -5,7 +5,8 @@ What a store adds to what can be left, and a fence takes away, can all be left j
 So the power is cut before each fence, after each promise, and at the end, and there all of these are
 tried: nothing of what is under way arrived, all of it, one line alone, all but one line, each in
 every way that the model knows of cutting a line off, and draws from the rest; where the ways are few,
-every combination. It is also cut after each store, and there everything arrived: the program's order.
+every combination. It is also cut wherever a CPU turns from one line to another, and there everything
+arrived: the program's order.
 """
 
 import math
@@ -15,7 +16,7 @@ from itertools import product
 from random import Random
 
 from bifold.power import trace
-from bifold.power.cache import Cache, apply, drawn, variants
+from bifold.power.cache import LINE, Cache, apply, drawn, variants
 
 CPUS_MAX = 8                # as POWER_CPUS_MAX in tests/harness/power.h
 COMBINATIONS_MAX = 64       # up to here every combination is tried
@@ -67,7 +68,7 @@ def cuts(records, cache, marks, whole=False):
         stops = record.kind == trace.MARKER and record.code == trace.STOP
         if within and cache.pending and (stops or record.kind == trace.FENCE):
             after = True
-        if within and after is not None:
+        if within and after is not None and (after or not _goes_on(records[event - 1], record)):
             yield Cut(event, after, cache, marks)
         after = None
         if record.kind == trace.MARKER:
@@ -87,7 +88,14 @@ class Effort:
     """How much is tried at a thorough cut where not every combination can be."""
     seed: int
     lines: int = 8          # that are tried each for itself; 0: all
-    draws: int = 8          # random subsets
+    draws: int = 8          # subsets of all lines, at random
+
+
+def _goes_on(before, record):
+    """Both are stores of one CPU to one line."""
+    stores = (trace.STORE, trace.STORE_AROUND)
+    return (before.kind in stores and record.kind in stores and before.cpu == record.cpu
+            and before.where // LINE == record.where // LINE)
 
 
 def overlays(cut, effort):
@@ -111,11 +119,11 @@ def overlays(cut, effort):
         alone = sorted(random.sample(alone, effort.lines))
     for line in alone:
         rest = {other: content for other, content in full.items() if other != line}
-        yield f"all but line {line * 64:#x} arrived", rest
+        yield f"all but line {line * LINE:#x} arrived", rest
         for content in choices[line]:
-            yield f"line {line * 64:#x} arrived alone", {line: content}
+            yield f"line {line * LINE:#x} arrived alone", {line: content}
             if content != full[line]:
-                yield f"line {line * 64:#x} arrived in part", {**rest, line: content}
+                yield f"line {line * LINE:#x} arrived in part", {**rest, line: content}
     for _ in range(effort.draws):
         share = random.choice((0.1, 0.5, 0.9))
         yield "some arrived", {line: drawn(atoms, on_medium(line), random)
@@ -170,8 +178,8 @@ def survey(records, cache, marks, effort, whole=False):
 
 
 def choose(states, sample, seed):
-    """A sample of the states, as even over the cuts as there is room for; 0: all. In order. At most a
-    quarter are of cuts that have one state alone: those of the program's order."""
+    """A sample of the states, as even over the cuts as there is room for; 0: all. In order. At most
+    half are of cuts that have one state alone: those of the program's order."""
     if sample and len(states) > sample:
         random = Random(f"{seed}/sample")
         of_cut = defaultdict(list)
@@ -183,7 +191,7 @@ def choose(states, sample, seed):
             random.shuffle(group)
         thorough = [group for group in groups if len(group) > 1]
         single = [group for group in groups if len(group) == 1]
-        room = max(sample // 4, sample - sum(map(len, thorough)))
+        room = max(sample // 2, sample - sum(map(len, thorough)))
         chosen = [group[0] for group in single[:room]]
         while len(chosen) < sample:
             thorough = [group for group in thorough if group]

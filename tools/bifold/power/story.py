@@ -27,8 +27,8 @@ def tell(records, base, effort, broken, said, symbols):
              replay(records, Cache(0, base), Marks(), earliest, effort)]
     lost, first, story = min(found, key=lambda entry: (len(entry[0]), entry[1].index))
     rest = [state for state in broken if state is not first]
-    return [Violation(first, said[first.number], story),
-            *(Violation(state, said[state.number], []) for state in rest)]
+    return [Violation(first, said[first.number].broken, story),
+            *(Violation(state, said[state.number].broken, []) for state in rest)]
 
 
 def _lost(overlay, cache):

@@ -8,6 +8,8 @@ judge     the test that recovers and judges; it is told when the power failed by
 size      of the NVDIMM (default 4M)
 cpus      how many (default 1)
 seed      of the run and of the sweep (default 1)
+lines     how many lines are tried each for itself where the power is cut (default 8); 0: all
+draws     how many subsets of the lines are drawn there besides (default 8)
 sample    how many states are judged (default 256); 0: all
 again     how many of these have the power fail once more, while they are recovered (default 0)
 finds     a regular expression: there must be violations, and what is said of the first one must match.
@@ -31,6 +33,8 @@ class Workload:
     size: int = 4 << 20
     cpus: int = 1
     seed: int = 1
+    lines: int = 8
+    draws: int = 8
     sample: int = 256
     again: int = 0
     finds: str | None = None
@@ -48,7 +52,8 @@ def _regex(text):
 
 
 _CONVERT = {"purpose": str, "writes": str, "judge": str, "size": parse_size, "cpus": _number,
-            "seed": _number, "sample": _number, "again": _number, "finds": _regex}
+            "seed": _number, "lines": _number, "draws": _number, "sample": _number,
+            "again": _number, "finds": _regex}
 
 
 def read_workload(path):
