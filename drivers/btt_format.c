@@ -20,23 +20,62 @@ static int unwritable(struct btt_fault *fault, unsigned arena, uint64_t at)
 	return -EIO;
 }
 
-/* What of the medium says that there is a BTT already, of either version. */
-static int forget_first_info(const struct btt_medium *memory, struct btt_fault *fault)
+/* Takes an info block's signature away, by one store: it is there or it is not. */
+static int forget_info(const struct btt_medium *memory, uint64_t at, struct btt_fault *fault)
 {
-	for (uint64_t at = 0; at <= BTT_VERSION_1_1_START; at += BTT_VERSION_1_1_START) {
-		char signature[sizeof(BTT_SIGNATURE)];
+	char signature[sizeof(BTT_SIGNATURE)];
+	int error = btt_read(memory, at, signature, sizeof(signature));
 
-		if (btt_read(memory, at, signature, sizeof(signature)) == 0 &&
-		    memcmp(signature, BTT_SIGNATURE, sizeof(signature)) != 0)
-			continue;
-		if (btt_write(memory, at, zeros, BTT_INFO_BYTES))
-			return unwritable(fault, 0, at);
-	}
-	drain(memory);
+	if (!error && memcmp(signature, BTT_SIGNATURE, sizeof(signature)) != 0)
+		return 0;
+	if (btt_write(memory, at, zeros, error ? BTT_INFO_BYTES : sizeof(uint64_t)))
+		return unwritable(fault, 0, at);
 	return 0;
 }
 
-/* Every sector is in the block of its own number, and every lane has one of the others. */
+/* The places in which the copy of the info block at `start` is looked for; 0: none. */
+static void find_copies(const struct btt_medium *memory, uint64_t start, uint64_t copies[2])
+{
+	uint64_t room = btt_medium_bytes(memory) - start;
+	uint64_t max = btt_arena_max(memory);
+	struct btt_info info;
+
+	copies[0] = start + (room < max ? room : max) - BTT_INFO_BYTES;
+	copies[1] = 0;
+	if (btt_read(memory, start, &info, sizeof(info)) == 0 && info.copy % BTT_INFO_BYTES == 0 &&
+	    info.copy != 0 && info.copy < room)
+		copies[1] = start + info.copy;
+}
+
+/*
+ * What of the medium says that there is a BTT already, of either version. The copies go first:
+ * while there is one, it serves in place of a first info block that is gone.
+ */
+static int forget_infos(const struct btt_medium *memory, struct btt_fault *fault)
+{
+	int error = 0;
+
+	for (uint64_t at = 0; at <= BTT_VERSION_1_1_START; at += BTT_VERSION_1_1_START) {
+		uint64_t copies[2];
+		char byte;
+
+		find_copies(memory, at, copies);
+		for (unsigned i = 0; i < ARRAY_SIZE(copies) && !error; i++)
+			/* A copy that cannot be read serves nobody. */
+			if (copies[i] && btt_read(memory, copies[i], &byte, sizeof(byte)) == 0)
+				error = forget_info(memory, copies[i], fault);
+	}
+	drain(memory);
+	for (uint64_t at = 0; at <= BTT_VERSION_1_1_START && !error; at += BTT_VERSION_1_1_START)
+		error = forget_info(memory, at, fault);
+	drain(memory);
+	return error;
+}
+
+/*
+ * Every sector is in the block of its own number, and every lane has one of the others. Durable
+ * before either info block is there, for each of them makes a BTT of it.
+ */
 static int write_map_and_log(const struct btt_medium *memory, const struct btt_arena *arena,
 			     struct btt_fault *fault)
 {
@@ -52,6 +91,7 @@ static int write_map_and_log(const struct btt_medium *memory, const struct btt_a
 		if (btt_write(memory, at, &group, sizeof(group)))
 			return unwritable(fault, arena->number, at);
 	}
+	drain(memory);
 	return 0;
 }
 
@@ -152,7 +192,7 @@ int btt_format(const struct btt_medium *memory, const struct btt_identity *ident
 	nr = count_arenas(memory, &arena, fault, &error);
 	if (error)
 		return error;
-	error = forget_first_info(memory, fault);
+	error = forget_infos(memory, fault);
 	while (nr-- > 0 && !error)
 		error = write_arenas(memory, &arena, nr, fault);
 	if (!error)
