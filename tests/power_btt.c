@@ -4,6 +4,7 @@
  * done; recovery leaves a BTT that needs none. They run only where tests= spells out the name of
  * this suite, for tools/power-cut.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "drivers/btt.h"
@@ -14,6 +15,7 @@
 
 /* Sectors that are written to, in pairs of neighbours all over the arenas. */
 enum { PLACES = 12, OPERATIONS = 16, BLOCK_MAX = 4096 };
+enum { OLD_SECTOR = 512, NEW_SECTOR = 4096 };
 enum { ARENA_BYTES = 2 << 20, BYTES_OF_CPU = 16 << 10 };
 
 /* A write of one sector, or of two neighbours. */
@@ -149,6 +151,40 @@ TEST(power_btt, writes_520)
 	write_sectors(BTT_VERSION_1_1, 520);
 }
 
+/* Over a BTT that is there, with one sector written. */
+static void format_over(enum btt_version version)
+{
+	struct btt_medium medium = medium_of(power_region());
+	struct btt_identity identity = {.version = BTT_VERSION_2_0, .sector_bytes = NEW_SECTOR};
+	struct bio_piece piece = {.length = OLD_SECTOR};
+	struct btt_fault fault;
+	int error;
+
+	make_btt(version, OLD_SECTOR);
+	writing.plan = test_random();
+	writing.memory = test_take(MEMORY_DRAM, AREA_SIZE);
+	prepare(test_virt(writing.memory, 0), 0, 1);
+	piece.page = pfn_to_page(writing.memory);
+	require(power_io(&writing.btt.device, BLOCK_WRITE, 0, 0, &piece) == 0);
+	power_mark(POWER_PLAN, writing.plan);
+	power_mark(POWER_START, 0);
+	power_mark(POWER_BEGUN, 1);
+	error = btt_format(&medium, &identity, &fault);
+	power_mark(POWER_DONE, 1);
+	power_mark(POWER_STOP, 0);
+	expect_eq(error, 0);
+}
+
+TEST(power_btt, formats)
+{
+	format_over(BTT_VERSION_2_0);
+}
+
+TEST(power_btt, formats_another_version)
+{
+	format_over(BTT_VERSION_1_1);
+}
+
 /* --- The run that recovers and judges. --- */
 
 static uint64_t content[BLOCK_MAX / sizeof(uint64_t)];
@@ -244,4 +280,40 @@ TEST(power_btt, judge)
 {
 	judging_memory = test_take(MEMORY_DRAM, AREA_SIZE);
 	power_judge(judge_btt);
+}
+
+/* Before the format is done there may be the old BTT, with its sector, or none. */
+static void judge_format(const struct region *region, const struct power_ticket *ticket)
+{
+	struct btt_medium medium = medium_of(region);
+	struct bio_piece piece = {pfn_to_page(judging_memory), 0, OLD_SECTOR};
+	static struct btt btt;
+	struct btt_fault fault;
+	int error = btt_open(&btt, "pmems", &medium, BTT_READ_ONLY, &fault);
+
+	if (error == -ENOENT && ticket->done[0] == 0)
+		return;
+	if (error) {
+		char text[BTT_FAULT_TEXT_MAX];
+
+		btt_fault_text(&fault, text);
+		power_broken("it cannot be opened (%d): %s", error, text);
+		return;
+	}
+	if (btt.identity.sector_bytes == OLD_SECTOR && ticket->done[0] > 0)
+		power_broken("the old BTT is there, though the format is done");
+	if (btt.identity.sector_bytes == OLD_SECTOR) {
+		error = power_io(&btt.device, BLOCK_READ, 0, 0, &piece);
+		memcpy(content, test_virt(judging_memory, 0), piece.length);
+		if (error || !is_write(&btt, ticket->plan, 1, 0))
+			power_broken("the old BTT is there (%d), without its sector 0", error);
+	}
+	btt_close(&btt);
+}
+
+/* What a power failure left of a BTT that was formatted, in each region. */
+TEST(power_btt, judge_format)
+{
+	judging_memory = test_take(MEMORY_DRAM, AREA_SIZE);
+	power_judge(judge_format);
 }
