@@ -2,6 +2,7 @@
 #include "drivers/pmem_disk.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "drivers/pmem_io.h"
 #include "mm/host.h"
@@ -14,6 +15,22 @@ static int transfer(enum block_operation operation, phys_t disk, const struct se
 	if (operation == BLOCK_WRITE)
 		return pmem_write(disk, memory, segment->length);
 	return pmem_read(disk, memory, segment->length);
+}
+
+/* Names the first sector that is bad; what is not bad could not be pinned. */
+static void say_what_failed(const struct pmem_disk *disk, enum block_operation operation, phys_t at,
+			    size_t bytes)
+{
+	phys_t bad = at;
+	bool is_bad = pmem_find_bad(at, bytes, &bad);
+	char line[160];
+
+	snprintf(line, sizeof(line), "# %s: %s error at sector %llu: memory at 0x%llx %s",
+		 disk->device.name, operation == BLOCK_WRITE ? "write" : "read",
+		 (unsigned long long)(bad.addr - disk->memory.start.addr) / SECTOR_SIZE,
+		 (unsigned long long)bad.addr,
+		 is_bad ? "is bad; writing the whole sector may repair it" : "has no pin to spare");
+	host_print(line);
 }
 
 static int pmem_disk_submit(struct block_device *device, struct block_queue *queue,
@@ -29,6 +46,8 @@ static int pmem_disk_submit(struct block_device *device, struct block_queue *que
 			return -EINVAL;
 	for (size_t i = 0; i < request->nr_segments && !error; i++) {
 		error = transfer(request->operation, at, &request->segments[i]);
+		if (error)
+			say_what_failed(disk, request->operation, at, request->segments[i].length);
 		at = phys_add(at, request->segments[i].length);
 	}
 	if (request->operation == BLOCK_FLUSH || (request->flags & BLOCK_FUA))

@@ -6,8 +6,8 @@
  * A write is durable after the next flush, or when it is done if it has FUA. The medium keeps 8
  * bytes together, not a sector: a power failure may leave one that is part old and part new.
  *
- * Poisoned memory is not touched: sectors in it fail with -EIO, the others of a request may have
- * been transferred.
+ * A sector with bad memory fails with -EIO, and a line of the report names it; what comes before it
+ * in a request is transferred. Writing it as a whole makes it good again (drivers/pmem_io.h).
  */
 #pragma once
 

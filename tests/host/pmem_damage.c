@@ -145,12 +145,12 @@ static int fail_to_repair(phys_t unit, size_t bytes)
 	return -EIO;
 }
 
-/* When firmware cannot repair, the write fails and the lines stay bad. */
+/* When firmware cannot repair, the write fails and the lines stay bad, readable or not. */
 TEST(pmem_damage, failed_repair_fails_the_write)
 {
 	begin();
 	pmem_set_repair(fail_to_repair, UNIT);
-	damage(start, DAMAGE_UNTIL_REPAIRED);
+	damage(start, DAMAGE_UNTIL_STORED);
 	expect_eq(pmem_read(start, buffer, 512), -EIO);
 	expect_eq(write_new(0, 512), -EIO);
 	expect(bad_lines_of(area) == 1);
