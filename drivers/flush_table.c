@@ -111,16 +111,18 @@ size_t flush_table_build(struct inventory *inventory, void *(*map)(phys_t, size_
 	for (size_t i = 0; i < inventory->nr_regions; i++) {
 		const struct region *region = &inventory->regions[i];
 		const struct interleave_set *set = &inventory->sets[region->set];
-		uintptr_t start = (uintptr_t)host_virt(pfn_to_phys(region->start));
 		size_t nr_nvdimms = may_be_written(region) ? list_nvdimms(&table, set) : 0;
+		uintptr_t start;
 
-		if (nr_nvdimms > 0)
-			table.ranges[nr++] = (struct flush_range){
-				.start = start,
-				.end = start + region_bytes(region),
-				.nvdimms = &table.nvdimms[set->first_mapping],
-				.nr_nvdimms = nr_nvdimms,
-			};
+		if (nr_nvdimms == 0)
+			continue;
+		start = (uintptr_t)host_virt(pfn_to_phys(region->start));
+		table.ranges[nr++] = (struct flush_range){
+			.start = start,
+			.end = start + region_bytes(region),
+			.nvdimms = &table.nvdimms[set->first_mapping],
+			.nr_nvdimms = nr_nvdimms,
+		};
 	}
 	*ranges = table.ranges;
 	return nr;

@@ -239,6 +239,24 @@ static const char *check_persistent(const struct machine *machine,
 	return NULL;
 }
 
+static const char *check_hint(const struct machine *machine, const struct inventory *inventory,
+			      const struct inventory_hint *hint)
+{
+	phys_t frame = phys(align_down(hint->address.addr, PAGE_SIZE));
+	struct region page = {.start = phys_to_pfn(frame), .end = pfn_add(phys_to_pfn(frame), 1)};
+
+	if (hint->nvdimm >= inventory->nr_nvdimms || hint->address.addr % sizeof(uint64_t) != 0)
+		return "a flush hint is of no NVDIMM, or not aligned";
+	for (size_t i = 0; i < inventory->nr_regions; i++)
+		if (overlaps(frame, PAGE_SIZE, &inventory->regions[i]))
+			return "a flush hint lies in a region";
+	for (size_t i = 0; i < machine->sources.nr_map; i++)
+		if (machine->map[i].type == MEMORY_TYPE_RAM &&
+		    overlaps(machine->map[i].start, machine->map[i].length, &page))
+			return "a flush hint lies in RAM";
+	return NULL;
+}
+
 const char *machine_check(const struct machine *machine, const struct inventory *inventory)
 {
 	const char *broken = region_list_check(inventory->regions, inventory->nr_regions);
@@ -255,6 +273,8 @@ const char *machine_check(const struct machine *machine, const struct inventory 
 					 ? check_dram(machine, inventory, region)
 					 : check_persistent(machine, inventory, region);
 	}
+	for (size_t i = 0; !broken && i < inventory->nr_hints; i++)
+		broken = check_hint(machine, inventory, &inventory->hints[i]);
 	return broken;
 }
 

@@ -9,11 +9,13 @@
 #include "drivers/acpi.h"
 #include "drivers/acpi_layout.h"
 #include "drivers/content.h"
+#include "drivers/flush_table.h"
 #include "drivers/inventory.h"
 #include "drivers/inventory_print.h"
 #include "drivers/pci.h"
 #include "drivers/permission.h"
 #include "tests/firmware.h"
+#include "tests/host/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,54 @@ static void give_table(struct inventory_sources *sources, struct acpi_bytes tabl
 		sources->hpet = table;
 }
 
+static void *map_hint(phys_t start, size_t bytes)
+{
+	static uint64_t page[PAGE_SIZE / sizeof(uint64_t)];
+
+	if (bytes != PAGE_SIZE)
+		__builtin_trap();
+	/* Some cannot be mapped. */
+	return start.addr % (3 * PAGE_SIZE) ? page : NULL;
+}
+
+/* The machine is there for host_virt() alone. */
+static void be_a_machine(void)
+{
+	static bool done;
+
+	if (!done)
+		machine_create();
+	done = true;
+}
+
+/* Each range is told of at least one NVDIMM, by a power of two of addresses that can be stored to.
+ */
+static void fuzz_flush_table(struct inventory *inventory)
+{
+	void *storage = malloc(flush_table_size(inventory) + 1);
+	const struct flush_range *ranges;
+	size_t nr;
+
+	be_a_machine();
+	if (!storage)
+		__builtin_trap();
+	nr = flush_table_build(inventory, map_hint, storage, &ranges);
+	for (size_t i = 0; i < nr; i++) {
+		if (ranges[i].nr_nvdimms == 0 || ranges[i].start >= ranges[i].end ||
+		    (i > 0 && ranges[i].start < ranges[i - 1].end))
+			__builtin_trap();
+		for (size_t j = 0; j < ranges[i].nr_nvdimms; j++) {
+			const struct flush_hints *hints = &ranges[i].nvdimms[j];
+
+			if (hints->nr == 0 || (hints->nr & (hints->nr - 1)) != 0)
+				__builtin_trap();
+			for (uint32_t k = 0; k < hints->nr; k++)
+				*hints->addresses[k] = 1;
+		}
+	}
+	free(storage);
+}
+
 static void fuzz_inventory(uint8_t *bytes, size_t size)
 {
 	static struct machine machine;
@@ -92,6 +142,7 @@ static void fuzz_inventory(uint8_t *bytes, size_t size)
 			 &(struct complaints){ignore_complaint, NULL});
 	permission_check(&inventory, "all,nmem1,pmem0,vda", is_nothing,
 			 &(struct complaints){ignore_complaint, NULL});
+	fuzz_flush_table(&inventory);
 	inventory_print(&inventory, ignore_line);
 	if (inventory_take(&inventory, pfn(0x1000), pfn(0x2000)))
 		__builtin_trap();
