@@ -155,7 +155,7 @@ $(eval $(call HOST_RULES,clang,clang,$(address)))
 # A race is one only where several threads run, so that only their suites are worth the time.
 $(eval $(call HOST_RULES,tsan,clang,-fsanitize=thread))
 # tests/host/interrupt.c has the reason.
-$(BUILD)/host-tsan/mm/%.o: HOST_FLAGS += -fsanitize-coverage=trace-pc
+$(BUILD)/host-tsan/mm/%.o $(BUILD)/host-tsan/drivers/btt.c.o: HOST_FLAGS += -fsanitize-coverage=trace-pc
 # What is counted must be as it was written, so nothing is optimised. tests/host/step/ answers the
 # calls that come with every access to memory.
 $(eval $(call HOST_RULES,step,gcc,-O0 --coverage -Wl$(comma)--undefined=__gcov_dump,$(STEP_SOURCES)))

@@ -104,13 +104,16 @@ static int hold_map(const struct btt *btt, const struct btt_open_arena *arena, u
 }
 
 /* What the map says, or will say when a write is made good that a power failure interrupted. */
-static uint32_t load_map(const struct btt_open_arena *arena, const struct btt_word *word,
-			 uint32_t sector)
+static int load_map(const struct btt_open_arena *arena, const struct btt_word *word,
+		    uint32_t sector, uint32_t *entry)
 {
-	for (unsigned i = 0; i < arena->nr_pending; i++)
-		if (arena->pending[i].sector == sector)
-			return btt_map_entry(arena->pending[i].block);
-	return btt_load(word);
+	for (unsigned i = 0; i < arena->nr_pending; i++) {
+		if (arena->pending[i].sector != sector)
+			continue;
+		*entry = btt_map_entry(arena->pending[i].block);
+		return 0;
+	}
+	return btt_load(word, entry);
 }
 
 static uint64_t block_at(const struct btt_open_arena *arena, uint32_t block)
@@ -169,12 +172,13 @@ static int exchange(const struct btt *btt, const struct btt_open_arena *arena,
 		    const struct btt_word *log)
 {
 	atomic_bool *map_busy = map_lock(btt, arena, sector);
-	uint32_t before, old;
+	uint32_t before = 0, old;
+	int error;
 
 	lock(map_busy);
-	before = btt_load(map);
+	error = btt_load(map, &before);
 	old = btt_map_block(before, sector);
-	if (old >= arena->info.geometry.blocks) {
+	if (error || old >= arena->info.geometry.blocks) {
 		unlock(map_busy);
 		return -EIO;
 	}
@@ -237,11 +241,12 @@ static void mark_error(const struct btt *btt, const struct btt_open_arena *arena
 		       const struct btt_word *map, uint32_t entry)
 {
 	atomic_bool *map_busy = map_lock(btt, arena, sector);
+	uint32_t now;
 
 	if (btt->access != BTT_READ_WRITE)
 		return;
 	lock(map_busy);
-	if (btt_load(map) == entry)
+	if (btt_load(map, &now) == 0 && now == entry)
 		btt_store(map, btt_map_error(btt_map_block(entry, sector)));
 	unlock(map_busy);
 }
@@ -249,18 +254,18 @@ static void mark_error(const struct btt *btt, const struct btt_open_arena *arena
 static int read_mapped(struct btt *btt, const struct btt_open_arena *arena, uint32_t sector,
 		       const struct btt_word *map, void *data)
 {
-	uint32_t entry = load_map(arena, map, sector);
+	uint32_t entry;
+	int error = load_map(arena, map, sector, &entry);
 
-	while (!btt_map_is_zero(entry)) {
+	while (!error && !btt_map_is_zero(entry)) {
 		uint32_t block = btt_map_block(entry, sector);
 		uint32_t again;
-		int error;
 
 		if (btt_map_is_error(entry) || block >= arena->info.geometry.blocks)
 			return -EIO;
 		begin_read(btt, arena, block);
-		again = load_map(arena, map, sector);
-		if (again != entry) {
+		error = load_map(arena, map, sector, &again);
+		if (error || again != entry) {
 			entry = again;
 			continue;
 		}
@@ -270,8 +275,9 @@ static int read_mapped(struct btt *btt, const struct btt_open_arena *arena, uint
 			mark_error(btt, arena, sector, map, entry);
 		return error;
 	}
-	memset(data, 0, btt->device.block_size);
-	return 0;
+	if (!error)
+		memset(data, 0, btt->device.block_size);
+	return error;
 }
 
 static int read_sector(struct btt *btt, struct btt_open_arena *arena, uint32_t sector, void *data)

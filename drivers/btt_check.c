@@ -78,12 +78,15 @@ static void check_pending(struct look *look, const struct btt_log_last *last)
 {
 	uint64_t at = btt_map_at(&look->arena->geometry, last->sector);
 	struct btt_word map;
+	uint32_t entry;
 
 	if (btt_hold(&look->check->memory, look->arena->start + at, &map)) {
 		tell_at(look, BTT_FAULT_UNREADABLE, at, 0, 0);
 		return;
 	}
-	if (btt_map_block(btt_load(&map), last->sector) == last->old_block) {
+	if (btt_load(&map, &entry)) {
+		tell_at(look, BTT_FAULT_UNREADABLE, at, 0, 0);
+	} else if (btt_map_block(entry, last->sector) == last->old_block) {
 		if (look->check->access == BTT_READ_WRITE) {
 			btt_store(&map, btt_map_entry(last->new_block));
 			look->repaired = true;

@@ -117,8 +117,12 @@ static bool read_block(const struct btt_medium *medium, uint64_t at, struct btt_
 	return good;
 }
 
-/* A block that is only good as the copy in this place, of this arena. */
-static bool read_copy(const struct btt_medium *medium, uint64_t at, struct btt_arena *arena)
+/*
+ * A block that is only good as the copy in this place, of this arena. The first block of the next
+ * arena of version 2.0 is where the copy of one of version 1.1 would be, and looks alike.
+ */
+static bool read_copy(const struct btt_medium *medium, uint64_t at, enum btt_version version,
+		      struct btt_arena *arena)
 {
 	struct btt_arena found = *arena;
 	struct btt_info info;
@@ -126,7 +130,8 @@ static bool read_copy(const struct btt_medium *medium, uint64_t at, struct btt_a
 
 	if (at % STEP != 0 || at < STEP ||
 	    at > btt_medium_bytes(medium) - arena->start - BTT_INFO_BYTES ||
-	    !read_block(medium, at, &info, &found, &fault) || found.geometry.copy != at)
+	    !read_block(medium, at, &info, &found, &fault) || found.geometry.copy != at ||
+	    found.identity.version != version)
 		return false;
 	*arena = found;
 	return true;
@@ -169,8 +174,8 @@ static void look_at_copy(const struct btt_medium *medium, const struct btt_info 
 }
 
 /* The arena of arena->number at arena->start. */
-static int read_arena(const struct btt_medium *medium, struct btt_arena *arena,
-		      struct btt_fault *fault)
+static int read_arena(const struct btt_medium *medium, enum btt_version version,
+		      struct btt_arena *arena, struct btt_fault *fault)
 {
 	struct btt_info info;
 
@@ -180,8 +185,8 @@ static int read_arena(const struct btt_medium *medium, struct btt_arena *arena,
 		return 0;
 	}
 	arena->first_fault = *fault;
-	if (read_copy(medium, info.copy, arena) ||
-	    read_copy(medium, usual_copy(medium, arena->start), arena))
+	if (read_copy(medium, info.copy, version, arena) ||
+	    read_copy(medium, usual_copy(medium, arena->start), version, arena))
 		return 0;
 	return fault->kind == BTT_FAULT_UNREADABLE ? -EIO : -EINVAL;
 }
@@ -199,7 +204,7 @@ static int read_version(const struct btt_medium *medium, enum btt_version versio
 		      arena->start + 2 * BTT_INFO_BYTES, fault);
 		return -ENOENT;
 	}
-	error = read_arena(medium, arena, fault);
+	error = read_arena(medium, version, arena, fault);
 	if (!error && arena->identity.version != version) {
 		wrong(BTT_FAULT_INFO_VERSION, NULL, arena->identity.version, version, fault);
 		fault->at = arena->start;
@@ -244,7 +249,7 @@ int btt_next_arena(const struct btt_medium *medium, struct btt_arena *arena,
 		return -ENOENT;
 	arena->number++;
 	arena->start += arena->next;
-	error = read_arena(medium, arena, fault);
+	error = read_arena(medium, before.version, arena, fault);
 	if (error)
 		return error;
 	if (memcmp(now->uuid, before.uuid, sizeof(before.uuid)) != 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The memory of a BTT, by offsets from its start. Every access is pinned, and bad memory is -EIO,
- * not touched. Offsets and lengths lie within it: whoever computes them of what the medium says has
- * checked that before.
+ * The memory of a BTT, by offsets from its start. Bad memory is -EIO and not touched. Offsets and
+ * lengths lie within it: whoever computes them of what the medium says has checked that before.
  */
 #pragma once
 
@@ -67,7 +66,7 @@ static inline must_check int btt_write(const struct btt_medium *medium, uint64_t
  * CPUs and a power failure must find the old value or the new one. They do not cross a page.
  */
 struct btt_word {
-	struct page *page;
+	struct page *page; /* NULL: its frame is out of use, for what is bad elsewhere in it */
 	void *at;
 };
 
@@ -75,20 +74,23 @@ static inline must_check int btt_hold(const struct btt_medium *medium, uint64_t 
 				      struct btt_word *word)
 {
 	phys_t address = btt_address(medium, at);
+	phys_t bad;
 
 	word->page = page_pin(phys_to_pfn(address));
 	word->at = host_virt(address);
-	return word->page ? 0 : -EIO;
+	return word->page || !pmem_find_bad(address, sizeof(uint64_t), &bad) ? 0 : -EIO;
 }
 
 static inline void btt_release(const struct btt_word *word)
 {
-	page_unpin(word->page);
+	if (word->page)
+		page_unpin(word->page);
 }
 
-static inline uint32_t btt_load(const struct btt_word *word)
+/* -EIO: it turned out to be bad. */
+static inline must_check int btt_load(const struct btt_word *word, uint32_t *value)
 {
-	return __atomic_load_n((const uint32_t *)word->at, __ATOMIC_SEQ_CST);
+	return host_load(value, word->at);
 }
 
 /* Durable when it returns. */

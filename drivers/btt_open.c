@@ -9,6 +9,13 @@
 #include <errno.h>
 #include <string.h>
 
+static int unreadable(struct btt_fault *fault, const struct btt_open_arena *arena, uint64_t at)
+{
+	*fault = (struct btt_fault){
+		.kind = BTT_FAULT_UNREADABLE, .arena = arena->info.number, .at = at};
+	return -EIO;
+}
+
 /*
  * A write is finished unless the map still names the old block. Then its last step is made up for,
  * or kept in mind where nothing may be written.
@@ -18,13 +25,13 @@ static int finish_write(struct btt *btt, struct btt_open_arena *arena,
 {
 	uint64_t at = arena->info.start + btt_map_at(&arena->info.geometry, last->sector);
 	struct btt_word map;
+	uint32_t entry;
+	int error;
 
-	if (btt_hold(&btt->memory, at, &map)) {
-		*fault = (struct btt_fault){
-			.kind = BTT_FAULT_UNREADABLE, .arena = arena->info.number, .at = at};
-		return -EIO;
-	}
-	if (btt_map_block(btt_load(&map), last->sector) == last->old_block) {
+	if (btt_hold(&btt->memory, at, &map))
+		return unreadable(fault, arena, at);
+	error = btt_load(&map, &entry);
+	if (!error && btt_map_block(entry, last->sector) == last->old_block) {
 		if (btt->access == BTT_READ_WRITE)
 			btt_store(&map, btt_map_entry(last->new_block));
 		else
@@ -33,7 +40,7 @@ static int finish_write(struct btt *btt, struct btt_open_arena *arena,
 		btt->recovered++;
 	}
 	btt_release(&map);
-	return 0;
+	return error ? unreadable(fault, arena, at) : 0;
 }
 
 static int open_lane(struct btt *btt, struct btt_open_arena *arena, uint32_t number,

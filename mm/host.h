@@ -25,6 +25,12 @@ void *host_virt(phys_t address);
 size_t host_read(void *to, const void *from, size_t bytes) must_check;
 
 /*
+ * The same of an aligned word that another CPU may store to, which is read by one load that is in
+ * order with all atomic accesses. 0, or -EIO: it is bad.
+ */
+int host_load(uint32_t *to, const uint32_t *from) must_check;
+
+/*
  * Which CPU runs this, below host_cpus(); the code that asks is not moved to another one. The
  * number is where both answers keep it, so that to ask, as every allocation does, costs one load.
  */

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DEVICE = 0xb77, BLOCK_MAX = 4096, STAMPS_MAX = BLOCK_MAX / STAMP_SIZE };
+enum { DEVICE = 0xb77, BLOCK_MAX = 4096 };
 
 struct btt btt_case;
 struct btt_medium btt_place;
@@ -134,12 +134,17 @@ static struct stamp_id stamp_of(uint64_t sector, uint32_t generation)
 	return (struct stamp_id){.device = DEVICE, .generation = generation, .sector = sector};
 }
 
+void btt_case_fill(void *data, uint64_t sector, uint32_t generation)
+{
+	for (size_t i = 0; i < btt_case.device.block_size / STAMP_SIZE; i++)
+		stamp_write((char *)data + i * STAMP_SIZE, stamp_of(sector, generation));
+}
+
 int btt_case_stamp(uint64_t sector, uint32_t generation)
 {
 	uint64_t data[BLOCK_MAX / sizeof(uint64_t)];
 
-	for (size_t i = 0; i < STAMPS_MAX; i++)
-		stamp_write((char *)data + i * STAMP_SIZE, stamp_of(sector, generation));
+	btt_case_fill(data, sector, generation);
 	return btt_case_write(sector, data);
 }
 
@@ -157,6 +162,15 @@ void btt_case_expect(uint64_t sector, uint32_t generation)
 		if (wrong)
 			fail("sector %llu: %s", (unsigned long long)sector, wrong);
 	}
+}
+
+bool btt_case_is_all(const void *bytes, uint8_t value, size_t length)
+{
+	const uint8_t *at = bytes;
+
+	while (length > 0 && *at == value)
+		at++, length--;
+	return length == 0;
 }
 
 uint64_t btt_case_sectors(void)

@@ -37,9 +37,14 @@ void btt_case_refused(enum btt_access, int error, enum btt_fault_kind);
 int btt_case_write(uint64_t sector, const void *data);
 int btt_case_read(uint64_t sector, void *data);
 
+/* A sector that is stamped with its number and a generation, device.block_size bytes long. */
+void btt_case_fill(void *data, uint64_t sector, uint32_t generation);
+
 /* The same of a stamp: which sector it is, and of which generation. */
 int btt_case_stamp(uint64_t sector, uint32_t generation);
 void btt_case_expect(uint64_t sector, uint32_t generation);
+
+bool btt_case_is_all(const void *bytes, uint8_t value, size_t length);
 
 /* How many of its own sectors the open BTT has. */
 uint64_t btt_case_sectors(void);

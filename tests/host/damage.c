@@ -5,6 +5,7 @@
 #include "mm/host.h"
 #include "mm/persist.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -58,10 +59,10 @@ static bool is_bad(size_t number)
 	return true;
 }
 
-size_t host_read(void *to, const void *from, size_t bytes)
+/* The first damaged byte of [start, end), which is noted; or `end`. */
+static const char *find_damage(const char *start, const char *end)
 {
-	const char *start = from;
-	const char *first = start + bytes;
+	const char *first = end;
 	phys_t line = phys(0);
 
 	for (size_t i = 0; i < nr_damaged; i++) {
@@ -72,13 +73,29 @@ size_t host_read(void *to, const void *from, size_t bytes)
 			line = damaged[i].line;
 		}
 	}
-	if (first < start)
-		first = start;
-	if (first < start + bytes) {
-		atomic_fetch_add(&met, 1);
-		if (bad_lines_add(line, CACHE_LINE))
-			host_panic("a damaged line is in no region");
-	}
-	memcpy(to, from, (size_t)(first - start));
-	return (size_t)(first - start);
+	if (first == end)
+		return end;
+	atomic_fetch_add(&met, 1);
+	if (bad_lines_add(line, CACHE_LINE))
+		host_panic("a damaged line is in no region");
+	return first < start ? start : first;
+}
+
+size_t host_read(void *to, const void *from, size_t bytes)
+{
+	const char *start = from;
+	size_t good = (size_t)(find_damage(start, start + bytes) - start);
+
+	memcpy(to, from, good);
+	return good;
+}
+
+int host_load(uint32_t *to, const uint32_t *from)
+{
+	const char *start = (const char *)from;
+
+	if (find_damage(start, start + sizeof(*from)) == start)
+		return -EIO;
+	*to = __atomic_load_n(from, __ATOMIC_SEQ_CST);
+	return 0;
 }
