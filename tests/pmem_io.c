@@ -16,6 +16,12 @@ static pfn_t area;
 static phys_t start;
 static char buffer[2 * PAGE_SIZE];
 
+static void give_area(void *unused)
+{
+	(void)unused;
+	expect_eq(frame_free(area, AREA_SIZE), 0);
+}
+
 static void leave(void *unused)
 {
 	(void)unused;
@@ -24,10 +30,12 @@ static void leave(void *unused)
 	expect_eq(page_collapse(area), 0);
 }
 
-/* An area of persistent memory in which every sector is full of its own number. */
+/* An area of persistent memory that may be written, in which every sector is full of its own
+ * number. */
 static void begin(void)
 {
-	area = test_take(MEMORY_PERSISTENT, AREA_SIZE);
+	require(frame_alloc_area_in(next_writable(NULL), &area) == 0);
+	test_cleanup(give_area, NULL);
 	start = pfn_to_phys(area);
 	test_cleanup(leave, NULL);
 	for (size_t i = 0; i < AREA_SIZE / SECTOR_SIZE; i++)
