@@ -166,12 +166,16 @@ $(BUILD)/host-step/mm/%.o: HOST_FLAGS += -fsanitize=thread --param tsan-instrume
 
 # What is measured is compiled as for the kernel, and so are the references that it is compared with.
 BENCH := $(BUILD)/bench/bench
-BENCH_SOURCES := $(wildcard mm/*.c tests/bench/*.c)
+BENCH_SOURCES := $(wildcard mm/*.c mm/schemes/*.c tests/bench/*.c) tests/harness/no_scheme.c
 BENCH_FLAGS := $(filter-out -ffreestanding -mcmodel=kernel -mgeneral-regs-only,$(KERNEL_FLAGS))
-$(BUILD)/bench/mm/%.o $(BUILD)/bench/tests/bench/flat.c.o: BENCH_FLAGS += -mgeneral-regs-only
+$(BUILD)/bench/mm/%.o $(BUILD)/bench/tests/bench/flat.c.o \
+	$(BUILD)/bench/tests/harness/no_scheme.c.o: BENCH_FLAGS += -mgeneral-regs-only
 
 bench: $(BENCH) ## time the core in a process, pinned to CPUs: docs/performance.md
 	$(Q)$<
+
+compare: $(BENCH) ## one table of all schemes of page descriptors: docs/schemes.md
+	$(Q)$< --compare
 
 $(BENCH): $(BENCH_SOURCES:%=$(BUILD)/bench/%.o) $(BUILD)/sources
 	$(call step,LD,$@)
@@ -270,5 +274,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host bench fuzz model prove prove-mutants run test coverage check format setup clean distclean help
+.PHONY: kernel iso host bench compare fuzz model prove prove-mutants run test coverage check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE

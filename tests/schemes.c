@@ -379,6 +379,7 @@ static void needs_are_met(void)
 	for (int feature = 0; feature < SCHEME_FEATURES; feature++) {
 		const char *refusal = scheme_refusal(scheme, (enum scheme_feature)feature);
 
+		holds(strlen(scheme_feature_name((enum scheme_feature)feature)) > 0);
 		holds(!refusal || strlen(refusal) > 10);
 	}
 	scheme_needs(scheme->ops, &setup, &needs);

@@ -118,6 +118,8 @@ TEST(schemes_proxy, lives_until_its_last_pin)
 	expect_eq(scheme_poison(scheme, frame_at(3)), 0);
 	expect_eq(proxy_pin_again(scheme, proxy), -EIO);
 	scheme_unpin(scheme, proxy, SCHEME_CLEAN);
+	/* A pin that is refused takes no proxy. */
+	expect_eq(scheme_pin(scheme, frame_at(3), &proxy), -EIO);
 	expect_eq(proxy_free(scheme), POOL);
 }
 

@@ -26,7 +26,7 @@ struct dynamic {
 } __attribute__((aligned(64)));
 
 /* Pages that a look without the lock follows: a chain that changes meanwhile may lead anywhere. */
-enum { CHAIN_LOOKS = 16 };
+enum { CHAIN_LOOKS = 4 };
 
 static struct dynamic *instance(struct scheme *scheme)
 {

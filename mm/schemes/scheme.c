@@ -17,6 +17,21 @@ const struct scheme_ops *const schemes[] = {
 
 const size_t nr_schemes = ARRAY_SIZE(schemes);
 
+const char *scheme_feature_name(enum scheme_feature feature)
+{
+	static const char *const names[SCHEME_FEATURES] = {
+		[SCHEME_FIND] = "find",
+		[SCHEME_COUNTS] = "count",
+		[SCHEME_LOCKS] = "lock",
+		[SCHEME_DIRTY] = "dirty",
+		[SCHEME_BAD_FRAMES] = "bad-frames",
+		[SCHEME_OWNERS] = "owners",
+		[SCHEME_DEVICES] = "devices",
+	};
+
+	return names[feature];
+}
+
 int scheme_range_check(const struct scheme *scheme, const struct scheme_range *range)
 {
 	if (range->frames == 0)

@@ -43,6 +43,8 @@ enum scheme_feature {
 	SCHEME_FEATURES,
 };
 
+const char *scheme_feature_name(enum scheme_feature);
+
 /* What an instance is made for. */
 struct scheme_setup {
 	pfn_t start;

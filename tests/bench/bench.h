@@ -69,6 +69,9 @@ void bench_pin(void);
 void bench_resize(void);
 void bench_alloc(void);
 
+/* The other answers beside it (mm/schemes/): all figures of all schemes, and their table. */
+void bench_schemes(void);
+
 struct bench_options {
 	unsigned rounds;
 	bool quick;       /* to see that it works: little memory, few operations */
@@ -76,6 +79,14 @@ struct bench_options {
 };
 
 extern struct bench_options bench_options;
+
+/* --- For those who take samples --- */
+
+/* One sample that nobody disturbed, after one that does not count. */
+double bench_sample(sample_t);
+
+/* For qsort(): doubles. */
+int bench_compare(const void *, const void *);
 
 /* --- For those who write samples --- */
 

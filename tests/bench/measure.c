@@ -69,7 +69,7 @@ void bench_begin(void)
 
 /* --- Rounds --- */
 
-static double undisturbed(sample_t sample)
+double bench_sample(sample_t sample)
 {
 	uint64_t start = host_nanoseconds();
 	double value;
@@ -88,7 +88,7 @@ static double undisturbed(sample_t sample)
 	return value;
 }
 
-static int compare(const void *a, const void *b)
+int bench_compare(const void *a, const void *b)
 {
 	double left = *(const double *)a;
 	double right = *(const double *)b;
@@ -98,7 +98,7 @@ static int compare(const void *a, const void *b)
 
 static struct spread spread_of(double *values, unsigned nr)
 {
-	qsort(values, nr, sizeof(*values), compare);
+	qsort(values, nr, sizeof(*values), bench_compare);
 	return (struct spread){values[nr / 4], values[nr / 2], values[nr - 1 - nr / 4]};
 }
 
@@ -222,13 +222,13 @@ void bench_measure(const struct figure *figure)
 		return;
 	bench_require(rounds <= ROUNDS_MAX, "few enough rounds");
 	for (unsigned i = 0; i < rounds; i++) {
-		double u = undisturbed(bench_sample_u);
-		double against = figure->against ? undisturbed(figure->against) : NAN;
+		double u = bench_sample(bench_sample_u);
+		double against = figure->against ? bench_sample(figure->against) : NAN;
 
-		ns[i] = undisturbed(figure->ours);
+		ns[i] = bench_sample(figure->ours);
 		value[i] = value_of(figure->unit, ns[i], against, u);
-		flat64[i] = figure->flat64 ? undisturbed(figure->flat64) / u : NAN;
-		flat8[i] = figure->flat8 ? undisturbed(figure->flat8) / u : NAN;
+		flat64[i] = figure->flat64 ? bench_sample(figure->flat64) / u : NAN;
+		flat8[i] = figure->flat8 ? bench_sample(figure->flat8) / u : NAN;
 	}
 	finish((struct row){
 		.figure = figure,

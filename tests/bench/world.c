@@ -36,13 +36,15 @@ static struct region regions[] = {
 };
 
 static char *dram;
+static char *pmem;
 static char *metadata;
 
 /* --- Memory --- */
 
 static size_t memory_bytes;
 
-void *world_memory(size_t bytes)
+/* Aligned to 2 MiB; of such pages if the system has them, as soon as somebody touches it. */
+static char *reserve(size_t bytes)
 {
 	char *memory = mmap(NULL, bytes + AREA_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -50,6 +52,13 @@ void *world_memory(size_t bytes)
 	bench_require(memory != MAP_FAILED, "mmap() of memory for descriptors");
 	memory = (char *)align_up((uintptr_t)memory, AREA_SIZE);
 	(void)madvise(memory, bytes, MADV_HUGEPAGE);
+	return memory;
+}
+
+void *world_memory(size_t bytes)
+{
+	char *memory = reserve(bytes);
+
 	memset(memory, 0, bytes);
 	memory_bytes += bytes;
 	return memory;
@@ -93,6 +102,7 @@ void world_begin(uint64_t pmem_bytes)
 	if (!metadata) {
 		metadata = world_memory(METADATA_BYTES);
 		dram = world_memory(DRAM_BYTES);
+		pmem = reserve((size_t)PAGE_SIZE << WORLD_BACKED_BITS);
 	}
 	bench_require(map_bytes + alloc_bytes <= METADATA_BYTES, "room for descriptors");
 	memset(metadata, 0, map_bytes + alloc_bytes);
@@ -211,6 +221,10 @@ void host_on_each_cpu(void (*fn)(void *), void *arg)
 
 void *host_virt(phys_t address)
 {
+	uint64_t pmem_start = pfn_to_phys(PMEM_START).addr;
+
+	if (address.addr >= pmem_start)
+		return pmem + (address.addr - pmem_start);
 	return dram + (address.addr - pfn_to_phys(DRAM_START).addr);
 }
 

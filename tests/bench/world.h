@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The machine that is measured: a region of DRAM for tables, and one of persistent memory that has
- * descriptors and nothing behind them, since nothing measured here touches it. The memory of the
- * descriptors is of 2 MiB pages and present before anything is timed, as the kernel's direct map
- * is.
+ * descriptors and, but for its start, nothing behind them, since nothing measured here touches it.
+ * The memory of the descriptors is of 2 MiB pages and present before anything is timed, as the
+ * kernel's direct map is.
  */
 #pragma once
 
@@ -14,6 +14,9 @@
 
 /* Where persistent memory begins. */
 #define PMEM_START pfn(TIB >> PAGE_SHIFT)
+
+/* log2 of the frames of it, from its start, that have memory behind them, for who stores there. */
+enum { WORLD_BACKED_BITS = 21 };
 
 /* Bits of the number of a frame or an area in the usual persistent memory: 64 GiB, or 1 GiB. */
 unsigned world_frame_bits(void);

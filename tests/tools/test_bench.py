@@ -95,6 +95,37 @@ class QuickRun(unittest.TestCase):
         self.assertEqual(values, {"core.bytes_pin_whole": "0", "core.bytes_split": "4096"})
 
 
+
+class Comparison(unittest.TestCase):
+    SCHEMES = ["flat", "altmap", "page-less", "dynamic", "proxy", "two-level", "two-level-split"]
+    TIMES = ["pin4k_near", "pin4k_far", "pin2m", "find_far"]
+
+    @classmethod
+    def setUpClass(cls):
+        cls.done = run("--compare", "--quick")
+        cls.figures = figures(cls.done.stdout)
+
+    def test_ends_well(self):
+        self.assertEqual((self.done.returncode, self.done.stderr), (0, ""))
+
+    def test_every_scheme_has_every_figure(self):
+        wanted = {f"schemes.{scheme}.{figure}" for scheme in self.SCHEMES
+                  for figure in ["begin", "worn", *self.TIMES]}
+        wanted |= {f"schemes.interface.{figure}" for figure in ["worn", *self.TIMES]}
+        # Without descriptors there is nothing to find.
+        self.assertEqual(set(self.figures), wanted - {"schemes.page-less.find_far"})
+
+    def test_only_what_is_on_the_medium_wears_it(self):
+        worn = {name for name, fields in self.figures.items()
+                if name.endswith(".worn") and float(fields["value"]) > 0}
+        self.assertEqual(worn, {"schemes.altmap.worn"})
+
+    def test_table_has_a_row_for_each(self):
+        rows = [line.split()[0] for line in self.done.stdout.splitlines()
+                if line and not line.startswith(("#", " ", "DRAM", "to the medium"))]
+        self.assertEqual(rows, ["interface", *self.SCHEMES])
+
+
 class Options(unittest.TestCase):
     def test_one_cpu_skips_what_needs_two(self):
         done = run("--quick", cpus={min(os.sched_getaffinity(0))})
