@@ -36,8 +36,7 @@ enum flush_instruction {
  *   which a fence waits for.
  * - Unknown: nothing better can be done than for ADR.
  * - eADR (CPU cache): every store that other CPUs can see; lines need no flush. Stores around the
- *   cache, and a store that has just been made, may be in buffers that are not saved, so that
- * fences are needed as ever.
+ *   cache, and one that was just made, may be in buffers that are not saved: fence as ever.
  *
  * An NVDIMM with flush hints is told of it in each case: hints reach further than the domain, to
  * its own medium.
