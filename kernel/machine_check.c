@@ -46,6 +46,12 @@ static uint64_t capabilities(void)
 	return cpu_features()->machine_check_banks ? rdmsr(MSR_MCG_CAP) : 0;
 }
 
+/* Of a CPU that has no such register it is not known that it can go on. */
+static uint64_t global_status(void)
+{
+	return cpu_features()->machine_check_banks ? rdmsr(MSR_MCG_STATUS) : 0;
+}
+
 static unsigned bank_count(void)
 {
 	return capabilities() & MCG_CAP_BANKS;
@@ -156,7 +162,7 @@ static uint64_t resume_after(uint64_t rip)
  */
 static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
 {
-	uint64_t global_status = rdmsr(MSR_MCG_STATUS);
+	uint64_t status = global_status();
 	const struct machine_error nothing = {.severity = MACHINE_NONE};
 
 	*resume = 0;
@@ -164,7 +170,7 @@ static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
 	for (unsigned i = 0; i < bank_count(); i++) {
 		struct machine_bank registers = read_bank(i);
 		struct machine_error error = machine_error_decode(&registers, capabilities());
-		enum machine_action action = machine_error_action(&error, global_status);
+		enum machine_action action = machine_error_action(&error, status);
 
 		if (error.severity == MACHINE_NONE)
 			continue;
@@ -175,7 +181,7 @@ static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
 			return false;
 		}
 	}
-	return machine_error_action(&nothing, global_status) != MACHINE_END;
+	return machine_error_action(&nothing, status) != MACHINE_END;
 }
 
 /*
@@ -184,7 +190,7 @@ static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
  */
 static bool is_for_this_cpu(enum machine_severity severity)
 {
-	return severity != MACHINE_REQUIRED || (rdmsr(MSR_MCG_STATUS) & MCG_STATUS_ITS_CODE);
+	return severity != MACHINE_REQUIRED || (global_status() & MCG_STATUS_ITS_CODE);
 }
 
 bool machine_check_handle(struct registers *registers)
@@ -233,7 +239,7 @@ static const char *why_fatal(const struct machine_error *error, uint64_t status)
 		return "the CPU's state is corrupt";
 	if (error->severity == MACHINE_FATAL)
 		return "what is lost is not known";
-	if (!(rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RESTART))
+	if (!(global_status() & MCG_STATUS_RESTART))
 		return "the interrupted code cannot go on";
 	return "needed by code that cannot do without";
 }
@@ -260,7 +266,7 @@ void machine_check_explain(uint64_t rip, char *text, size_t size)
 void machine_check_print(void)
 {
 	console_line("# machine-check global-status=0x%llx banks=%u",
-		     (unsigned long long)rdmsr(MSR_MCG_STATUS), bank_count());
+		     (unsigned long long)global_status(), bank_count());
 	for (unsigned i = 0; i < bank_count(); i++) {
 		struct machine_bank bank = read_bank(i);
 

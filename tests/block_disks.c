@@ -51,19 +51,6 @@ static struct block_device *create_pmem_disk(const struct region *region)
 	return &pmem_disk.device;
 }
 
-static int execute(struct block_device *device, enum block_operation operation, uint64_t sector,
-		   struct bio_piece piece)
-{
-	struct bio bio = {
-		.operation = operation,
-		.sector = sector,
-		.pieces = &piece,
-		.nr_pieces = 1,
-	};
-
-	return block_execute(device, &bio);
-}
-
 /* Reads two sectors into the middle of a page that is full of `before`. */
 static void expect_only_piece_touched(struct block_device *device)
 {
@@ -74,9 +61,9 @@ static void expect_only_piece_touched(struct block_device *device)
 	struct bio_piece middle = {pfn_to_page(memory), 1024, 1024};
 
 	memset(test_virt(memory, 0), (unsigned char)~before, PAGE_SIZE);
-	require(execute(device, BLOCK_WRITE, 0, all) == 0);
+	require(disk_execute(device, BLOCK_WRITE, 0, all) == 0);
 	memset(test_virt(memory, 0), before, PAGE_SIZE);
-	require(execute(device, BLOCK_READ, 1, middle) == 0);
+	require(disk_execute(device, BLOCK_READ, 1, middle) == 0);
 	for (size_t i = 0; i < PAGE_SIZE; i++) {
 		bool touched = bytes[i] != before;
 
@@ -93,7 +80,7 @@ TEST(block, ramdisk_begins_as_zeros)
 	struct bio_piece piece = {pfn_to_page(memory), 0, PAGE_SIZE};
 
 	memset(test_virt(memory, 0), 0xff, PAGE_SIZE);
-	require(execute(device, BLOCK_READ, device->sectors - 8, piece) == 0);
+	require(disk_execute(device, BLOCK_READ, device->sectors - 8, piece) == 0);
 	for (size_t i = 0; i < PAGE_SIZE; i++)
 		require(bytes[i] == 0);
 }
@@ -162,7 +149,7 @@ TEST(block, pmem_sectors_lie_in_their_order)
 
 	for (uint64_t sector = 0; sector < 20; sector++) {
 		memset(test_virt(memory, 0), (int)('a' + sector), SECTOR_SIZE);
-		require(execute(device, BLOCK_WRITE, sector, piece) == 0);
+		require(disk_execute(device, BLOCK_WRITE, sector, piece) == 0);
 	}
 	for (size_t i = 0; i < 20 * (size_t)SECTOR_SIZE; i++)
 		require(disk[i] == (char)('a' + i / SECTOR_SIZE));
@@ -194,11 +181,11 @@ TEST(block, pmem_without_permission_is_read_only)
 	pfn_t memory = test_take(MEMORY_DRAM, PAGE_SIZE);
 	struct bio_piece piece = {pfn_to_page(memory), 0, PAGE_SIZE};
 
-	expect_eq(execute(device, BLOCK_WRITE, 0, piece), -EROFS);
+	expect_eq(disk_execute(device, BLOCK_WRITE, 0, piece), -EROFS);
 	for (uint64_t sector = 0; sector < device->sectors; sector += 8) {
 		uint64_t at = sector * SECTOR_SIZE;
 
-		require(execute(device, BLOCK_READ, sector, piece) == 0);
+		require(disk_execute(device, BLOCK_READ, sector, piece) == 0);
 		require(memcmp(test_virt(memory, 0),
 			       host_virt(phys_add(pmem_disk.memory.start, at)), PAGE_SIZE) == 0);
 	}
@@ -217,8 +204,8 @@ TEST(block, read_into_protected_memory_is_refused)
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
 		struct bio_piece piece = {pfn_to_page(frames[i]), 0, SECTOR_SIZE};
 
-		expect_eq(execute(device, BLOCK_READ, 0, piece), -EACCES);
-		expect_eq(execute(device, BLOCK_WRITE, 0, piece), 0);
+		expect_eq(disk_execute(device, BLOCK_READ, 0, piece), -EACCES);
+		expect_eq(disk_execute(device, BLOCK_WRITE, 0, piece), 0);
 	}
 }
 
@@ -228,8 +215,8 @@ TEST(block, pmem_refuses_its_own_memory)
 	struct block_device *device = create_pmem_disk(next_writable(NULL));
 	struct bio_piece piece = {pfn_to_page(phys_to_pfn(pmem_disk.memory.start)), 0, SECTOR_SIZE};
 
-	expect_eq(execute(device, BLOCK_READ, 8, piece), -EINVAL);
-	expect_eq(execute(device, BLOCK_WRITE, 8, piece), -EINVAL);
+	expect_eq(disk_execute(device, BLOCK_READ, 8, piece), -EINVAL);
+	expect_eq(disk_execute(device, BLOCK_WRITE, 8, piece), -EINVAL);
 }
 
 static void collapse_again(void *start)
@@ -252,11 +239,11 @@ TEST(block, pmem_fails_where_it_cannot_be_pinned)
 	require(page_split(area) == 0);
 	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
 		require((full = page_pin(pfn_add(area, 1))) != NULL);
-	expect_eq(execute(device, BLOCK_READ, 0, piece), -EIO);
-	expect_eq(execute(device, BLOCK_WRITE, 8, piece), -EIO);
-	expect_eq(execute(device, BLOCK_READ, 16, piece), 0);
+	expect_eq(disk_execute(device, BLOCK_READ, 0, piece), -EIO);
+	expect_eq(disk_execute(device, BLOCK_WRITE, 8, piece), -EIO);
+	expect_eq(disk_execute(device, BLOCK_READ, 16, piece), 0);
 	piece.length = PAGE_SIZE;
-	expect_eq(execute(device, BLOCK_READ, 0, piece), 0);
+	expect_eq(disk_execute(device, BLOCK_READ, 0, piece), 0);
 	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
 		page_unpin(full);
 }

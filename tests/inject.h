@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "mm/machine_error.h"
+#include "mm/region.h"
 #include "mm/types.h"
 
 enum injection {
@@ -30,3 +30,21 @@ void inject(enum injection, unsigned cpu, phys_t address, size_t bytes);
 
 /* The same when the CPU is about to run the instruction at `rip`. */
 void inject_at(enum injection, uint64_t rip, unsigned cpu, phys_t address, size_t bytes);
+
+/* inject(), and until the kernel noted it; a failure if that does not come. Not INJECT_CORRUPT. */
+void inject_and_wait(enum injection, unsigned cpu, phys_t address, size_t bytes);
+
+/* Whether what was asked for at `start` is not to be expected any more, however busy the host. */
+bool injection_is_late(uint64_t start);
+
+/*
+ * An area that is to go bad, repaired and whole again when the test is over. Skips it where there
+ * are no errors to be had.
+ */
+pfn_t take_area_to_lose(enum memory_kind);
+void repair_area(pfn_t area);
+
+/* The start of one of its lines. */
+phys_t random_line(pfn_t area);
+
+bool can_be_pinned(pfn_t);

@@ -22,6 +22,19 @@ void disk_scratch_take(struct disk_scratch *scratch)
 	require(page_split(scratch->split) == 0);
 }
 
+int disk_execute(struct block_device *device, enum block_operation operation, uint64_t sector,
+		 struct bio_piece piece)
+{
+	struct bio bio = {
+		.operation = operation,
+		.sector = sector,
+		.pieces = &piece,
+		.nr_pieces = 1,
+	};
+
+	return block_execute(device, &bio);
+}
+
 /* A gap now and then, so that some pieces are neighbours in memory and some are not. */
 static size_t random_gap(size_t block)
 {

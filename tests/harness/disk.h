@@ -15,6 +15,9 @@ struct disk_scratch {
 /* Takes them for as long as the test runs. */
 void disk_scratch_take(struct disk_scratch *);
 
+/* One bio of one piece, until it is over; its status, or why it was refused. */
+int disk_execute(struct block_device *, enum block_operation, uint64_t sector, struct bio_piece);
+
 /*
  * Writes and reads runs of sectors at random places, from and to lists of random pieces, and
  * compares every sector with what was last written there. `number` tells this device from others
