@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drivers/btt.h"
+#include "drivers/btt_check.h"
 #include "mm/host.h"
 #include "tests/harness/memory.h"
 #include "tests/harness/power.h"
@@ -247,6 +248,35 @@ static void judge_places(struct btt *btt, const struct power_ticket *ticket, pfn
 
 static pfn_t judging_memory;
 
+static void note_fault(void *unused, const struct btt_fault *fault)
+{
+	char text[BTT_FAULT_TEXT_MAX];
+
+	(void)unused;
+	btt_fault_text(fault, text);
+	if (fault->kind != BTT_FAULT_LOG_PENDING)
+		power_broken("the check finds: %s", text);
+}
+
+/* Every block is in use once, whether the last write is finished or yet to be. */
+static void judge_blocks(const struct btt_medium *medium, bool recovered)
+{
+	static uint64_t bitmap[(ARENA_BYTES / OLD_SECTOR + 63) / 64];
+	struct btt_check check = {.memory = *medium,
+				  .access = BTT_READ_ONLY,
+				  .bitmap = bitmap,
+				  .bitmap_bytes = sizeof(bitmap),
+				  .tell = note_fault};
+	struct btt_checked result;
+	int error = btt_check(&check, &result);
+
+	if (error)
+		power_broken("the check fails (%d)", error);
+	if (recovered && result.found[BTT_FAULT_LOG_PENDING])
+		power_broken("%llu writes are unfinished after the recovery",
+			     (unsigned long long)result.found[BTT_FAULT_LOG_PENDING]);
+}
+
 /* Opened twice: what the first recovery did must stand, and leave nothing to the second. */
 static void judge_btt(const struct region *region, const struct power_ticket *ticket)
 {
@@ -255,8 +285,10 @@ static void judge_btt(const struct region *region, const struct power_ticket *ti
 	for (unsigned round = 0; round < 2; round++) {
 		static struct btt btt;
 		struct btt_fault fault;
-		int error = btt_open(&btt, "pmems", &medium, BTT_READ_WRITE, &fault);
+		int error;
 
+		judge_blocks(&medium, round > 0);
+		error = btt_open(&btt, "pmems", &medium, BTT_READ_WRITE, &fault);
 		if (error) {
 			char text[BTT_FAULT_TEXT_MAX];
 

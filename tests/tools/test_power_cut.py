@@ -91,6 +91,9 @@ class Model(unittest.TestCase):
         records = store(0, word(1), around=True), store(8, word(2)), flush(0, cpu=1), fence(cpu=1)
         self.persistent(play(*records), 0, 2)
 
+    def test_a_fence_for_a_store_around_the_caches_covers_no_other(self):
+        self.persistent(play(store(0, word(1)), store(8, word(2), around=True), fence()), 0, 2)
+
     def test_one_word_is_coherent(self):
         cache = play(store(0, word(1)), store(0, word(2), around=True), fence())
         self.persistent(cache, 2)
@@ -106,6 +109,7 @@ class Model(unittest.TestCase):
         cache = play(store(60, word(3)))
         self.assertEqual([[atom.data for atom in cache.pending[line]] for line in (0, 1)],
                          [[word(3)[:4]], [word(3)[:4]]])
+        self.assertEqual([atom.offset for atom in play(store(4, word(3))).pending[0]], [4, 8])
 
     def test_needless_flushes_are_counted(self):
         cache = play(flush(0), store(0, word(1)), flush(0), flush(0), store(64, word(1), around=True),
@@ -161,6 +165,13 @@ class Enumeration(unittest.TestCase):
         found = survey(records, Cache(0, lambda line: OLD), Marks(), Effort(1))
         self.assertEqual((found.images, len(found.states)), (2, 2))
 
+    def test_a_content_that_comes_again_counts_once(self):
+        records = [marker(trace.START)]
+        for number in (1, 2, 1):
+            records += [store(0, word(number)), flush(0), fence()]
+        found = survey([*records, marker(trace.STOP)], Cache(0, lambda line: OLD), Marks(), Effort(1))
+        self.assertEqual(found.images, 3)
+
     def many(self):
         records = [marker(trace.START)]
         for number in range(1, 5):
@@ -185,6 +196,7 @@ class Enumeration(unittest.TestCase):
                   for index in range(50)]
         self.assertEqual({state.event for state in choose(states, 3, 7)}, {0, 1, 2})
         self.assertEqual(len(choose(states, 0, 7)), 150)
+        self.assertNotEqual(choose(states, 3, 7), choose(states, 3, 8))
 
 
 class Files(unittest.TestCase):
@@ -231,6 +243,7 @@ class Files(unittest.TestCase):
                 stream.seek(place)
                 stream.write(content)
             self.assertEqual(images.difference(cache, after) is None, good)
+        self.assertIsNotNone(images.difference(cache, self.medium))
 
     def test_a_trace_that_is_not_whole_is_refused(self):
         record = bytes([trace.FENCE]) + bytes(31)

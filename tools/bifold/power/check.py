@@ -25,12 +25,22 @@ def find_workload(name):
     return read_workload(path)
 
 
-def sweep(workload, kernel=runner.KERNEL, program=qemu.PROGRAM, jobs=1, progress=lambda text: None):
-    """The sweep.Outcome. Unfit, boots.RunFailed, trace.TraceError: it could not be had."""
+def _demand_fit(kernel, program):
     why = boots.unfit(program, kernel.parent / boots.RECORDER)
     if why:
         raise Unfit(why)
+
+
+def sweep(workload, kernel=runner.KERNEL, program=qemu.PROGRAM, jobs=1, progress=lambda text: None):
+    """The sweep.Outcome. Unfit, boots.RunFailed, trace.TraceError: it could not be had."""
+    _demand_fit(kernel, program)
     return Sweep(workload, kernel, program, FOLDER / workload.name, jobs, progress).run()
+
+
+def write_image(workload, kernel, program, path, event, arrive):
+    """Writes what one cut leaves, before the record `event` (0: after all), and says what that is."""
+    _demand_fit(kernel, program)
+    return Sweep(workload, kernel, program, FOLDER / workload.name, 1).write_image(path, event, arrive)
 
 
 def problems(workload, outcome):

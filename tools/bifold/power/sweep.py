@@ -11,7 +11,7 @@ from random import Random
 
 from bifold.power import boots, images, trace
 from bifold.power.again import cut_recoveries
-from bifold.power.cache import Cache
+from bifold.power.cache import Cache, apply, drawn
 from bifold.power.figures import figures
 from bifold.power.states import Effort, Marks, choose, replay, survey
 from bifold.power.story import Violation, tell
@@ -47,16 +47,43 @@ class Sweep:
 
     def run(self):
         """The Outcome. boots.RunFailed, trace.TraceError: it could not be had."""
+        records, base = self._record()
+        try:
+            return self._sweep(records, base)
+        finally:
+            base.close()
+
+    def write_image(self, path, event, arrive):
+        """Writes what a cut before the record `event` leaves, 0: after the last one. arrive: "none",
+        "all", or a seed that draws what under way arrives. Says what was done."""
+        records, base = self._record()
+        event = min(event or len(records), len(records))
+        cache, marks = Cache(0, base), Marks()
+        for number, record in enumerate(records[:event]):
+            if record.kind == trace.MARKER:
+                marks.note(record)
+            cache.step(number, record)
+        draw = Random(arrive)
+        overlay = {} if arrive == "none" else {
+            line: apply(cache.on_medium(line), atoms) if arrive == "all"
+            else drawn(atoms, cache.on_medium(line), draw) for line, atoms in cache.pending.items()}
+        with tempfile.TemporaryDirectory(prefix="image.", dir=self.folder) as scratch:
+            writer = images.Writer(self.folder / "before", Path(scratch))
+            writer.write(path, 0, overlay, cache, marks)
+            writer.close()
+        base.close()
+        return (f"{path}: cut before record {event} of {len(records)}, {len(cache.pending)} lines under "
+                f"way, arrived: {arrive}")
+
+    def _record(self):
+        """([Record], images.Base) of a run that writes."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.progress("recording")
         boots.record(self.workload, self.kernel, self.program, self.folder)
         records = trace.read(self.folder / "trace")
         base = images.Base(self.folder / "before")
-        try:
-            images.demand_whole_record(records, Cache(0, base), self.folder / "after")
-            return self._sweep(records, base)
-        finally:
-            base.close()
+        images.demand_whole_record(records, Cache(0, base), self.folder / "after")
+        return records, base
 
     def _sweep(self, records, base):
         found = survey(records, Cache(0, base), Marks(), self.effort)
