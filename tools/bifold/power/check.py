@@ -68,7 +68,8 @@ def describe(workload, outcome):
         lines += [f"  first: state {first.state.number}: {first.what}",
                   *(f"    {line}" for line in first.story),
                   f"    again: tools/power-cut --seed {workload.seed} --lines {workload.lines} "
-                  f"--draws {workload.draws} --sample {workload.sample} {workload.name}"]
+                  f"--draws {workload.draws} --sample {workload.sample} --again {workload.again} "
+                  f"{workload.name}"]
     lines += [f"  {text}" for text in _costs(outcome.figures)]
     return lines + [f"  note: {text}" for text in outcome.notes]
 
