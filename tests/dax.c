@@ -35,7 +35,9 @@ static void begin(void)
 	do {
 		region = next_region(region, MEMORY_PERSISTENT);
 		if (!region)
-			skip("no persistent region has two areas");
+			skip(next_region(NULL, MEMORY_PERSISTENT)
+				     ? "no persistent region has two areas"
+				     : "the machine has no persistent memory");
 		start = pfn(align_up(region->start.n, PAGES_PER_AREA));
 	} while (pfn_before(region->end, pfn_add(start, AREAS * PAGES_PER_AREA)));
 	require(pmem_disk_create(&disk, "pmem", start, pfn_add(start, AREAS * PAGES_PER_AREA)) ==
