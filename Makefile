@@ -186,17 +186,22 @@ $(BUILD)/bench/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
 
-# Fuzzing of what reads the firmware's tables: none of them is to be trusted.
+# Fuzzing of what reads the firmware's tables and the metadata of media: none of them is to be trusted.
+# A fuzzer begins with what lies in the folder of its name in tests/, if there is one.
 FUZZ_SECONDS := 20
-FUZZ_SOURCES := $(filter-out tests/host/main.c tests/host/interrupt.c,$(HOST_SOURCES)) tests/host/fuzz/tables.c
+FUZZERS := $(patsubst tests/host/fuzz/%.c,%,$(wildcard tests/host/fuzz/*.c))
+FUZZ_SOURCES := $(filter-out tests/host/main.c tests/host/interrupt.c,$(HOST_SOURCES))
 FUZZ_FLAGS := $(COMMON_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
-fuzz: $(BUILD)/fuzz/tables ## fuzz the parsers of firmware tables for FUZZ_SECONDS=20
-	@mkdir -p $(BUILD)/fuzz/corpus
-	$(Q)cd $(BUILD)/fuzz && ./tables -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 \
-		-print_final_stats=1 corpus $(CURDIR)/tests/tables
+fuzz: $(FUZZERS:%=fuzz-%) ## fuzz what reads firmware's tables and media, each for FUZZ_SECONDS=20
 
-$(BUILD)/fuzz/tables: $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.o)
+fuzz-%: $(BUILD)/fuzz/%
+	@mkdir -p $(BUILD)/fuzz/corpus-$*
+	$(Q)cd $(BUILD)/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 \
+		-print_final_stats=1 corpus-$* $(wildcard $(CURDIR)/tests/$*)
+
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.o) \
+		$(BUILD)/fuzz/tests/host/fuzz/%.c.o
 	$(call step,LD,$@)
 	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^
 
@@ -224,7 +229,8 @@ $(BUILD)/sources: FORCE
 		echo $(sort $(KERNEL_SOURCES) $(HOST_SOURCES) $(STEP_SOURCES) $(BENCH_SOURCES)) >$@
 
 -include $(BENCH_SOURCES:%=$(BUILD)/bench/%.d)
--include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d)
+-include $(KERNEL_OBJECTS:.o=.d) $(FUZZ_SOURCES:%=$(BUILD)/fuzz/%.d) \
+	$(FUZZERS:%=$(BUILD)/fuzz/tests/host/fuzz/%.c.d)
 -include $(foreach build,$(HOST_BUILDS),$(HOST_SOURCES:%=$(BUILD)/host-$(build)/%.d))
 -include $(STEP_SOURCES:%=$(BUILD)/host-step/%.d)
 

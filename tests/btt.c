@@ -41,8 +41,6 @@ TEST(btt, sectors_keep_what_is_written)
 }
 /* --- Of the usual size. --- */
 
-static pfn_t first_frame;
-
 static void close_again(void *unused)
 {
 	(void)unused;
@@ -59,9 +57,8 @@ TEST(btt, region_holds_one)
 	const struct region *region = next_writable(NULL);
 	uint64_t bytes = region_bytes(region) < most ? region_bytes(region) : most;
 
-	first_frame = region->start;
-	btt_place = (struct btt_medium){.start = first_frame,
-					.end = pfn_add(first_frame, bytes >> PAGE_SHIFT)};
+	btt_place = (struct btt_medium){.start = region->start,
+					.end = pfn_add(region->start, bytes >> PAGE_SHIFT)};
 	if (bytes < BTT_ARENA_MIN + BTT_VERSION_1_1_START)
 		btt_place.arena_max = bytes - BTT_VERSION_1_1_START;
 	test_cleanup(close_again, NULL);
