@@ -427,7 +427,8 @@ TEST(schemes, cpus_meet_in_pages)
 	for (size_t i = 0; i < nr_schemes; i++) {
 		uint64_t sum = 0;
 
-		scheme = ground_begin(schemes[i], FRAMES, POOL);
+		/* Each CPU keeps some of the pool at hand. */
+		scheme = ground_begin(schemes[i], FRAMES, POOL * host_cpus());
 		memset(guarded, 0, sizeof(guarded));
 		memset((void *)turns, 0, sizeof(turns));
 		host_on_each_cpu(race, NULL);
