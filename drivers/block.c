@@ -47,10 +47,14 @@ int block_device_init(struct block_device *device)
 		if (!device->queues[i]->end)
 			device->queues[i]->end = &device->queues[i]->over;
 	for (unsigned cpu = 0; cpu < HOST_CPUS_MAX; cpu++)
-		device->of_cpu[cpu] = device->queues[cpu % device->nr_queues];
+		device->of_cpu[cpu] =
+			device->ops->start ? device->queues[cpu % device->nr_queues] : NULL;
 	device->block_mask = device->block_size - 1;
 	device->dma_mask = device->dma_alignment - 1;
 	device->sector_mask = device->block_size / SECTOR_SIZE - 1;
+	device->usual_sectors = 0;
+	if (device->sectors >= AREA_SIZE / SECTOR_SIZE)
+		device->usual_sectors = device->sectors - AREA_SIZE / SECTOR_SIZE + 1;
 	return 0;
 }
 
@@ -246,7 +250,7 @@ static __attribute__((noinline)) int prepare_any(struct block_device *device, st
 
 /*
  * The usual bio: without flags, one piece of a whole area that begins with a block and fits into
- * one segment. False: it is another, or something is wrong with it.
+ * one segment, and not at the very end of the device. False: it is another, or something is wrong.
  */
 static inline __attribute__((always_inline)) bool prepare_usual(struct block_device *device,
 								struct bio *bio)
@@ -257,7 +261,6 @@ static inline __attribute__((always_inline)) bool prepare_usual(struct block_dev
 	uint64_t sector = bio->sector;
 	struct page *page;
 	size_t offset, length, last;
-	uint64_t before; /* the last sector that it can begin with */
 
 	if (unlikely(command > BLOCK_WRITE || bio->nr_pieces != 1 || !piece))
 		return false;
@@ -269,18 +272,10 @@ static inline __attribute__((always_inline)) bool prepare_usual(struct block_dev
 	last = offset + length - 1; /* before offset, if the sum wraps or nothing is asked for */
 	if (unlikely(!page_is_area(page) || last < offset || last >= AREA_SIZE ||
 		     ((offset | length | sector * SECTOR_SIZE) & device->block_mask) ||
-		     length > device->max_segment_bytes))
+		     length > device->max_segment_bytes || sector >= device->usual_sectors))
 		return false;
-	if (unlikely(__builtin_sub_overflow(device->sectors, length / SECTOR_SIZE, &before)))
+	if (unlikely(!pfn_is_surely_writable(page_to_pfn(page)) || !area_pin(page, &bio->pin)))
 		return false;
-	if (unlikely(sector > before))
-		return false;
-	if (unlikely(!pfn_is_surely_writable(page_to_pfn(page))))
-		return false;
-	bio->pin = area_pin(page);
-	if (unlikely(!bio->pin.word))
-		return false;
-	bio->more = false;
 	request->command = command;
 	request->sector = sector;
 	request->bytes = length;
@@ -288,6 +283,15 @@ static inline __attribute__((always_inline)) bool prepare_usual(struct block_dev
 	request->segments[0] =
 		(struct segment){phys_add(pfn_to_phys(page_to_pfn(page)), offset), length};
 	return true;
+}
+
+/* What its request has besides, when all pages are pinned. */
+static inline void begin(struct block_device *device, struct bio *bio, unsigned cpu)
+{
+	bio->request.next = NULL;
+	bio->request.device = device;
+	bio->cpu = cpu;
+	bio->status = -EINPROGRESS;
 }
 
 /* 0: its pages are pinned, and its request can be started. */
@@ -300,9 +304,7 @@ static inline __attribute__((always_inline)) int prepare(struct block_device *de
 		if (error)
 			return error;
 	}
-	bio->request.device = device;
-	bio->cpu = cpu;
-	bio->status = -EINPROGRESS;
+	begin(device, bio, cpu);
 	return 0;
 }
 
@@ -350,7 +352,8 @@ static void hand_over(struct bio *bio)
 /* What this CPU was handed. Returns how many those were. */
 static __attribute__((noinline)) size_t finish_handed(unsigned cpu)
 {
-	struct block_request *request = atomic_exchange(&finished[cpu].last, NULL);
+	_Atomic(struct block_request *) *last = &finished[cpu].last;
+	struct block_request *request = atomic_load(last) ? atomic_exchange(last, NULL) : NULL;
 	struct block_request *first = NULL;
 	size_t nr = 0;
 
@@ -372,12 +375,6 @@ static __attribute__((noinline)) size_t finish_handed(unsigned cpu)
 }
 
 /* --- Queues. --- */
-
-/* Drivers that work at once need none of this. */
-static inline bool is_queued(const struct block_device *device)
-{
-	return device->ops->start != NULL;
-}
 
 static inline void enter(struct block_queue *queue)
 {
@@ -487,40 +484,32 @@ static inline struct block_request *take_over(struct block_queue *queue)
 
 	*queue->end = NULL;
 	first = queue->over;
-	queue->over = NULL;
 	queue->end = &queue->over;
 	return first;
 }
 
-/* Returns what is over. */
-static inline struct block_request *poll_queue(struct block_device *device,
-					       struct block_queue *queue)
+/* After a poll that found nothing, or while others wait for room. Returns what is over. */
+static __attribute__((noinline)) struct block_request *look_after(struct block_device *device,
+								  struct block_queue *queue, int nr)
 {
 	struct block_request *over;
 	int error = 0;
-	int nr;
 
-	enter(queue);
-	nr = device->ops->poll(device, queue);
-	if (likely(nr > 0)) {
+	if (nr > 0) {
 		queue->stalled_since = 0;
-		if (unlikely(queue->waiting))
-			resume(queue);
+		resume(queue);
 	} else {
 		error = trouble(device, queue, nr);
 	}
 	over = take_over(queue);
 	leave(queue);
-	if (unlikely(error))
+	if (error)
 		recover(device, queue, error);
 	return over;
 }
 
-/* --- For those who read and write. --- */
-
-/* Those that the device has no room for were never submitted. */
-static __attribute__((noinline)) size_t give_back(struct block_queue *queue,
-						  struct block_request *request)
+/* Takes back what was prepared and not started. */
+static __attribute__((noinline)) size_t give_back(struct block_request *request)
 {
 	size_t nr = 0;
 
@@ -532,14 +521,89 @@ static __attribute__((noinline)) size_t give_back(struct block_queue *queue,
 		else
 			unpin_pages(bio, bio->nr_pieces);
 		bio->status = -EAGAIN;
-		queue->in_flight--;
 		nr++;
 	}
 	return nr;
 }
 
-static inline __attribute__((always_inline)) size_t
-submit_queued(struct block_device *device, struct bio *const *bios, size_t nr)
+/* --- For those who read and write. --- */
+
+/* Starts prepared requests. Returns how many there was room for. */
+static inline size_t start(struct block_device *device, struct block_queue *queue,
+			   struct block_request *request, size_t nr)
+{
+	enter(queue);
+	queue->in_flight += (unsigned)nr;
+	if (likely(!queue->waiting))
+		request = device->ops->start(device, queue, request);
+	if (unlikely(request)) {
+		size_t left = give_back(request);
+
+		queue->in_flight -= (unsigned)left;
+		nr -= left;
+	}
+	leave(queue);
+	return nr;
+}
+
+/* On a device that works at once. */
+static int submit_at_once(struct block_device *device, struct bio *bio, unsigned cpu)
+{
+	struct block_request *request = &bio->request;
+	int error = prepare(device, bio, cpu);
+
+	if (error)
+		return error;
+	request->status = device->ops->submit(device, &device->queue, request);
+	while (!request->status && !bio->pin.word && bio->more) {
+		next_request(device, bio);
+		request->status = device->ops->submit(device, &device->queue, request);
+	}
+	hand_over(bio);
+	return 0;
+}
+
+static __attribute__((noinline)) int submit_any(struct block_device *device, struct bio *bio)
+{
+	unsigned cpu = host_cpu();
+	struct block_queue *queue = device->of_cpu[cpu];
+	int error;
+
+	if (!queue)
+		return submit_at_once(device, bio, cpu);
+	error = prepare_any(device, bio);
+	if (error)
+		return error;
+	begin(device, bio, cpu);
+	return start(device, queue, &bio->request, 1) == 1 ? 0 : -EAGAIN;
+}
+
+int block_submit(struct block_device *device, struct bio *bio)
+{
+	unsigned cpu = host_cpu();
+	struct block_queue *queue = device->of_cpu[cpu];
+
+	if (unlikely(!queue || !prepare_usual(device, bio)))
+		return submit_any(device, bio);
+	begin(device, bio, cpu);
+	return likely(start(device, queue, &bio->request, 1) == 1) ? 0 : -EAGAIN;
+}
+
+static __attribute__((noinline)) size_t submit_all_at_once(struct block_device *device,
+							   struct bio *const *bios, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		int error = submit_at_once(device, bios[i], host_cpu());
+
+		if (error) {
+			bios[i]->status = error;
+			return i;
+		}
+	}
+	return nr;
+}
+
+size_t block_submit_all(struct block_device *device, struct bio *const *bios, size_t nr)
 {
 	unsigned cpu = host_cpu();
 	struct block_queue *queue = device->of_cpu[cpu];
@@ -547,7 +611,8 @@ submit_queued(struct block_device *device, struct bio *const *bios, size_t nr)
 	struct block_request **end = &first;
 	size_t i;
 
-	enter(queue);
+	if (unlikely(!queue))
+		return submit_all_at_once(device, bios, nr);
 	for (i = 0; i < nr; i++) {
 		struct bio *bio = bios[i];
 		int error = prepare(device, bio, cpu);
@@ -559,72 +624,33 @@ submit_queued(struct block_device *device, struct bio *const *bios, size_t nr)
 		*end = &bio->request;
 		end = &bio->request.next;
 	}
-	*end = NULL;
-	if (likely(first)) {
-		queue->in_flight += (unsigned)i;
-		if (likely(!queue->waiting))
-			first = device->ops->start(device, queue, first);
-		if (unlikely(first))
-			i -= give_back(queue, first);
-	}
-	leave(queue);
-	return i;
-}
-
-/* On a device that works at once. */
-static int submit_at_once(struct block_device *device, struct bio *bio)
-{
-	struct block_request *request = &bio->request;
-	int error = prepare(device, bio, host_cpu());
-
-	if (error)
-		return error;
-	request->status = device->ops->submit(device, &device->queue, request);
-	while (!request->status && bio->more) {
-		next_request(device, bio);
-		request->status = device->ops->submit(device, &device->queue, request);
-	}
-	hand_over(bio);
-	return 0;
-}
-
-size_t block_submit_all(struct block_device *device, struct bio *const *bios, size_t nr)
-{
-	size_t i;
-
-	if (is_queued(device))
-		return submit_queued(device, bios, nr);
-	for (i = 0; i < nr; i++) {
-		int error = submit_at_once(device, bios[i]);
-
-		if (error) {
-			bios[i]->status = error;
-			break;
-		}
-	}
-	return i;
-}
-
-int block_submit(struct block_device *device, struct bio *bio)
-{
-	if (!is_queued(device))
-		return submit_at_once(device, bio);
-	return submit_queued(device, &bio, 1) == 1 ? 0 : bio->status;
+	return likely(first) ? start(device, queue, first, i) : 0;
 }
 
 size_t block_poll(struct block_device *device)
 {
 	unsigned cpu = host_cpu();
-	struct block_request *request = NULL;
+	struct block_queue *queue = device->of_cpu[cpu];
+	struct block_request *over;
 	size_t nr = 0;
+	int polled;
 
-	if (is_queued(device))
-		request = poll_queue(device, device->of_cpu[cpu]);
-	while (request) {
-		struct bio *bio = bio_of(request);
+	if (unlikely(!queue))
+		return finish_handed(cpu);
+	enter(queue);
+	polled = device->ops->poll(device, queue);
+	if (unlikely(polled <= 0 || queue->waiting)) {
+		over = look_after(device, queue, polled);
+	} else {
+		queue->stalled_since = 0;
+		over = take_over(queue);
+		leave(queue);
+	}
+	while (over) {
+		struct bio *bio = bio_of(over);
 
-		request = request->next; /* done() may submit the bio again */
-		if (unlikely(bio->more) && !bio->request.status) {
+		over = over->next; /* done() may submit the bio again */
+		if (unlikely(!bio->pin.word) && bio->more && !bio->request.status) {
 			go_on(bio);
 		} else if (unlikely(bio->cpu != cpu)) {
 			hand_over(bio);

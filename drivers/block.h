@@ -154,8 +154,9 @@ struct block_device {
 	size_t block_mask; /* the bits that a multiple of the block size has not */
 	size_t dma_mask;
 	uint64_t sector_mask;
+	uint64_t usual_sectors; /* from all before this one there are AREA_SIZE bytes to the end */
 	struct block_queue *only;
-	struct block_queue *of_cpu[HOST_CPUS_MAX];
+	struct block_queue *of_cpu[HOST_CPUS_MAX]; /* NULL: it works at once */
 	struct block_queue queue;
 };
 
@@ -211,9 +212,9 @@ struct bio {
 
 	/* The block layer's own. */
 	unsigned cpu;        /* that submitted it */
-	bool more;           /* it takes another request */
+	bool more;           /* it takes another request; only without such a pin */
 	bool flush_due;      /* after its last write */
-	struct area_pin pin; /* of its only piece, a part of a whole area */
+	struct area_pin pin; /* of a usual bio: one piece of a whole area, one request */
 	size_t next_piece;   /* where the next request begins */
 	size_t next_offset;
 	struct block_request request;

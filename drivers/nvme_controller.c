@@ -184,11 +184,14 @@ static int learn_identity(struct nvme_controller *controller)
 
 /* --- I/O queues. --- */
 
+/* A power of two. */
 static unsigned queue_entries(const struct nvme_controller *controller)
 {
-	unsigned most = nvme_cap_entries(controller->cap);
+	unsigned entries = NVME_QUEUE_ENTRIES;
 
-	return most < NVME_QUEUE_ENTRIES ? most : NVME_QUEUE_ENTRIES;
+	while (entries > nvme_cap_entries(controller->cap))
+		entries /= 2;
+	return entries;
 }
 
 static int create_queue(struct nvme_controller *controller, unsigned i)

@@ -63,26 +63,6 @@ static int request_failed(struct block_request *request, unsigned status)
 
 /* --- What the block layer asks for. --- */
 
-static struct block_request *disk_start(struct block_device *device, struct block_queue *queue,
-					struct block_request *request)
-{
-	struct nvme_disk *disk = (struct nvme_disk *)device;
-	struct nvme_controller *controller = &disk->nvme->controller;
-
-	if (unlikely(!atomic_load_explicit(&controller->working, memory_order_relaxed) ||
-		     atomic_load_explicit(&disk->gone, memory_order_relaxed))) {
-		block_complete_all(queue, request, -ENODEV);
-		return NULL;
-	}
-	return nvme_queue_start((struct nvme_queue *)queue, &disk->target, request);
-}
-
-static int disk_poll(struct block_device *device, struct block_queue *queue)
-{
-	(void)device;
-	return nvme_queue_poll((struct nvme_queue *)queue);
-}
-
 static void disk_recover(struct block_device *device, int why)
 {
 	struct nvme *nvme = ((struct nvme_disk *)device)->nvme;
@@ -104,8 +84,8 @@ static void disk_recover(struct block_device *device, int why)
 }
 
 static const struct block_ops disk_ops = {
-	.start = disk_start,
-	.poll = disk_poll,
+	.start = nvme_queue_start,
+	.poll = nvme_queue_poll,
 	.recover = disk_recover,
 };
 
@@ -169,7 +149,7 @@ static int learn_format(struct nvme_controller *controller, struct nvme_disk *di
 			 id.last_format, format.block_shift, format.metadata_bytes);
 		return -EINVAL;
 	}
-	nvme_target_init(&disk->target, nsid, format.block_shift);
+	nvme_target_set(&disk->target, nsid, format.block_shift);
 	disk->blocks = id.blocks;
 	disk->write_protected = id.attributes & NVME_NAMESPACE_WRITE_PROTECTED;
 	return 0;
@@ -194,7 +174,8 @@ static int make_disk(struct nvme *nvme, struct nvme_disk *disk, uint32_t nsid)
 	struct nvme_controller *controller = &nvme->controller;
 	int error;
 
-	*disk = (struct nvme_disk){.nvme = nvme, .target.nsid = nsid};
+	*disk = (struct nvme_disk){
+		.nvme = nvme, .target.nsid = nsid, .target.working = &controller->working};
 	snprintf(disk->name, sizeof(disk->name), "%sn%u", controller->name, nsid);
 	error = learn_format(controller, disk);
 	if (error)
@@ -275,11 +256,11 @@ void nvme_renew_disks(struct nvme *nvme)
 		    now.target.sector_shift != disk->target.sector_shift) {
 			nvme_say(controller, disk->name,
 				 "out of use: after a reset it is not the same any more");
-			atomic_store(&disk->gone, true);
+			atomic_store(&disk->target.gone, true);
 			continue;
 		}
 		set_limits(disk);
 		if (block_device_init(&disk->device))
-			atomic_store(&disk->gone, true);
+			atomic_store(&disk->target.gone, true);
 	}
 }

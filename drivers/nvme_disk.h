@@ -15,12 +15,13 @@
 enum { NVME_DISKS_MAX = 16 };
 
 struct nvme_disk {
-	struct block_device device; /* first */
+	union { /* first */
+		struct block_device device;
+		struct nvme_target target;
+	};
 	struct nvme *nvme;
-	struct nvme_target target;
 	uint64_t blocks;
 	bool write_protected;
-	atomic_bool gone;
 	char name[24];
 	struct disk disk; /* for the registry */
 };

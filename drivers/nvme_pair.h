@@ -21,7 +21,8 @@ struct nvme_pair {
 	volatile uint32_t *sq_doorbell;
 	volatile uint32_t *cq_doorbell;
 	unsigned number;
-	unsigned entries;
+	unsigned entries; /* a power of two */
+	unsigned mask;    /* ... less 1 */
 	unsigned tail;
 	unsigned head;
 	uint64_t expected; /* number and phase of the next completion, where its word has them */
@@ -30,6 +31,7 @@ struct nvme_pair {
 /* Both rings are empty, all zero and as long as `entries`. */
 static inline void nvme_pair_reset(struct nvme_pair *pair)
 {
+	pair->mask = pair->entries - 1;
 	pair->tail = 0;
 	pair->head = 0;
 	pair->expected = (uint64_t)pair->number << NVME_COMPLETION_SQ_SHIFT | NVME_COMPLETION_PHASE;
@@ -44,9 +46,7 @@ static inline struct nvme_command *nvme_pair_next(const struct nvme_pair *pair)
 /* Goes past that command. The controller learns of it by nvme_pair_ring(), once for many. */
 static inline void nvme_pair_push(struct nvme_pair *pair)
 {
-	pair->tail++;
-	if (pair->tail == pair->entries)
-		pair->tail = 0;
+	pair->tail = (pair->tail + 1) & pair->mask;
 }
 
 static inline void nvme_pair_ring(const struct nvme_pair *pair)
@@ -81,11 +81,9 @@ static inline bool nvme_pair_peek(const struct nvme_pair *pair, uint64_t *word)
 /* Goes past it. The controller learns of that by nvme_pair_acknowledge(), once for many. */
 static inline void nvme_pair_advance(struct nvme_pair *pair)
 {
-	pair->head++;
-	if (pair->head == pair->entries) {
-		pair->head = 0;
+	pair->head = (pair->head + 1) & pair->mask;
+	if (unlikely(pair->head == 0))
 		pair->expected ^= NVME_COMPLETION_PHASE;
-	}
 }
 
 static inline void nvme_pair_acknowledge(const struct nvme_pair *pair)

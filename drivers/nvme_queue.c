@@ -56,15 +56,13 @@ phys_t nvme_queue_completions(const struct nvme_queue *queue)
 	return phys(queue->lists_at.addr - completions_bytes(queue->pair.entries));
 }
 
-void nvme_target_init(struct nvme_target *target, uint32_t nsid, unsigned block_shift)
+void nvme_target_set(struct nvme_target *target, uint32_t nsid, unsigned block_shift)
 {
-	*target = (struct nvme_target){
-		.nsid = nsid,
-		.block_shift = block_shift,
-		.sector_shift = block_shift - 9,
-		.start = {[BLOCK_READ] = nvme_command_start(NVME_READ, 0, 0, nsid),
-			  [BLOCK_WRITE] = nvme_command_start(NVME_WRITE, 0, 0, nsid)},
-	};
+	target->nsid = nsid;
+	target->block_shift = block_shift;
+	target->sector_shift = block_shift - 9;
+	target->start[BLOCK_READ] = nvme_command_start(NVME_READ, 0, 0, nsid);
+	target->start[BLOCK_WRITE] = nvme_command_start(NVME_WRITE, 0, 0, nsid);
 }
 
 /* --- Requests become commands. --- */
@@ -168,30 +166,36 @@ static __attribute__((noinline)) struct block_request *start_any(struct nvme_que
 	return request;
 }
 
-/*
- * Here only what is usual, which takes no call and so saves no registers, and for which the ends of
- * the ring and of the stack of identifiers stay in registers.
- */
-struct block_request *nvme_queue_start(struct nvme_queue *queue, const struct nvme_target *target,
-				       struct block_request *request)
+/* A read or write of up to two pages. */
+static inline bool is_usual(const struct block_request *request)
+{
+	return likely(request->command <= BLOCK_WRITE && request->nr_segments == 1 &&
+		      reach(request) <= 2 * PAGE_SIZE);
+}
+
+static inline void fill_usual(struct nvme_command *command, const struct nvme_target *target,
+			      const struct block_request *request, unsigned id)
+{
+	fill(command, target, request, id);
+	fill_data(command, request);
+}
+
+/* What changes stays in registers meanwhile. */
+static __attribute__((noinline)) struct block_request *start_list(struct nvme_queue *queue,
+								  const struct nvme_target *target,
+								  struct block_request *request)
 {
 	struct nvme_pair pair = queue->pair;
 	unsigned told = pair.tail;
 	unsigned nr_free = queue->nr_free;
 
-	do {
-		unsigned id;
+	for (; request && is_usual(request) && nr_free != 0; request = request->next) {
+		unsigned id = queue->free[--nr_free];
 
-		if (unlikely(request->command > BLOCK_WRITE || request->nr_segments != 1 ||
-			     reach(request) > 2 * PAGE_SIZE || nr_free == 0))
-			break;
-		id = queue->free[--nr_free];
 		queue->requests[id] = request;
-		fill(nvme_pair_next(&pair), target, request, id);
-		fill_data(nvme_pair_next(&pair), request);
+		fill_usual(nvme_pair_next(&pair), target, request, id);
 		nvme_pair_push(&pair);
-		request = request->next;
-	} while (request);
+	}
 	queue->nr_free = nr_free;
 	queue->pair.tail = pair.tail;
 	if (unlikely(request))
@@ -200,21 +204,49 @@ struct block_request *nvme_queue_start(struct nvme_queue *queue, const struct nv
 	return NULL;
 }
 
+struct block_request *nvme_queue_start(struct block_device *device, struct block_queue *block,
+				       struct block_request *request)
+{
+	const struct nvme_target *target = (struct nvme_target *)device;
+	struct nvme_queue *queue = (struct nvme_queue *)block;
+
+	if (unlikely(!atomic_load_explicit(target->working, memory_order_relaxed) ||
+		     atomic_load_explicit(&target->gone, memory_order_relaxed))) {
+		block_complete_all(block, request, -ENODEV);
+		return NULL;
+	}
+	if (request->next)
+		return start_list(queue, target, request);
+	if (!is_usual(request) || unlikely(queue->nr_free == 0))
+		return start_any(queue, target, request, queue->pair.tail);
+	fill_usual(nvme_pair_next(&queue->pair), target, request, take_id(queue, request));
+	nvme_pair_push(&queue->pair);
+	nvme_pair_ring(&queue->pair);
+	return NULL;
+}
+
 /* --- Completions. --- */
+
+/*
+ * Whether a completion's word has an identifier and a place that can be, and no other bit: the rest
+ * is as expected, for a bit above either number makes it too large.
+ */
+static inline bool is_good(const struct nvme_pair *pair, uint64_t word)
+{
+	return likely(word >> NVME_COMPLETION_ID_SHIFT < pair->entries &&
+		      (uint32_t)word < pair->entries);
+}
 
 /* Takes the request out that is in flight by this identifier. NULL: there is none. */
 static inline struct block_request *take_out(struct nvme_queue *queue, uint64_t id)
 {
-	struct block_request *request;
+	struct block_request *request = queue->requests[id];
 
-	if (unlikely(id >= queue->pair.entries))
-		return NULL;
-	request = queue->requests[id];
 	queue->requests[id] = NULL;
 	return request;
 }
 
-/* There is a completion that is not as usual; `nr` were taken. */
+/* Goes on after `nr` completions, with one that is not good. */
 static __attribute__((noinline)) int poll_any(struct nvme_queue *queue, int nr)
 {
 	struct nvme_pair *pair = &queue->pair;
@@ -223,9 +255,10 @@ static __attribute__((noinline)) int poll_any(struct nvme_queue *queue, int nr)
 	for (; nvme_pair_peek(pair, &word); nr++) {
 		unsigned id = nvme_completion_id(word);
 		unsigned status = nvme_completion_status(word);
-		struct block_request *request =
-			nvme_pair_owns(pair, word) ? take_out(queue, id) : NULL;
+		struct block_request *request = NULL;
 
+		if (nvme_pair_owns(pair, word) && id < pair->entries)
+			request = take_out(queue, id);
 		if (!request)
 			return -EPROTO;
 		queue->free[queue->nr_free++] = (uint8_t)id;
@@ -237,36 +270,56 @@ static __attribute__((noinline)) int poll_any(struct nvme_queue *queue, int nr)
 }
 
 /*
- * As usual, an identifier and how far commands were taken are all there is in a word, for the rest
- * is as expected. There is an end, for no more can be over than was in flight.
+ * As many as there are after the first. What changes stays in registers meanwhile. They end, for no
+ * more can be over than was in flight.
  */
-int nvme_queue_poll(struct nvme_queue *queue)
+static __attribute__((noinline)) int poll_list(struct nvme_queue *queue)
 {
 	struct nvme_pair pair = queue->pair;
 	unsigned nr_free = queue->nr_free;
-	int nr = 0;
+	int nr = 1;
 	uint64_t word;
 
-	while (!((word = nvme_pair_look(&pair)) & ~NVME_COMPLETION_USUAL)) {
+	for (; is_good(&pair, word = nvme_pair_look(&pair)); nr++) {
 		uint64_t id = word >> NVME_COMPLETION_ID_SHIFT;
-		struct block_request *request =
-			likely((uint32_t)word < pair.entries) ? take_out(queue, id) : NULL;
+		struct block_request *request = take_out(queue, id);
 
 		if (unlikely(!request))
 			return -EPROTO;
 		queue->free[nr_free++] = (uint8_t)id;
 		nvme_pair_advance(&pair);
 		block_complete(&queue->block, request, 0);
-		nr++;
 	}
 	queue->nr_free = nr_free;
 	queue->pair.head = pair.head;
 	queue->pair.expected = pair.expected;
 	if (unlikely(!(word & NVME_COMPLETION_PHASE)))
 		return poll_any(queue, nr);
-	if (likely(nr))
-		nvme_pair_acknowledge(&pair);
+	nvme_pair_acknowledge(&pair);
 	return nr;
+}
+
+int nvme_queue_poll(struct block_device *device, struct block_queue *block)
+{
+	struct nvme_queue *queue = (struct nvme_queue *)block;
+	struct nvme_pair *pair = &queue->pair;
+	uint64_t word = nvme_pair_look(pair);
+	uint64_t id = word >> NVME_COMPLETION_ID_SHIFT;
+	struct block_request *request;
+
+	(void)device;
+	if (!is_good(pair, word))
+		return word & NVME_COMPLETION_PHASE ? 0 : poll_any(queue, 0);
+	request = take_out(queue, id);
+	if (unlikely(!request))
+		return -EPROTO;
+	queue->free[queue->nr_free++] = (uint8_t)id;
+	nvme_pair_advance(pair);
+	block_complete(block, request, 0);
+	if (block->in_flight > 0)
+		return poll_list(queue);
+	nvme_pair_acknowledge(pair);
+	return 1;
 }
 
 void nvme_queue_fail(struct nvme_queue *queue, int why)

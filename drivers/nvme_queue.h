@@ -47,25 +47,24 @@ void nvme_queue_reset(struct nvme_queue *, void *memory, phys_t at, size_t max_b
 phys_t nvme_queue_commands(const struct nvme_queue *);
 phys_t nvme_queue_completions(const struct nvme_queue *);
 
-/* A namespace, as commands name it. */
+/* A namespace, as commands name it, and the block device that it is. */
 struct nvme_target {
+	struct block_device device; /* first */
+	const atomic_bool *working; /* the controller */
+	atomic_bool gone;
 	uint32_t nsid;
 	unsigned block_shift;  /* log2 of the bytes of a block */
 	unsigned sector_shift; /* ... and of its sectors */
 	uint64_t start[2]; /* the first word of a BLOCK_READ and of a BLOCK_WRITE, less the id */
 };
 
-void nvme_target_init(struct nvme_target *, uint32_t nsid, unsigned block_shift);
+/* Fills in all that comes of these. */
+void nvme_target_set(struct nvme_target *, uint32_t nsid, unsigned block_shift);
 
-/* As start() of struct block_ops, of a controller that works. */
-struct block_request *nvme_queue_start(struct nvme_queue *, const struct nvme_target *,
+/* For struct block_ops, of targets with nvme_queues. -EPROTO: do not trust it with anything. */
+struct block_request *nvme_queue_start(struct block_device *, struct block_queue *,
 				       struct block_request *);
-
-/*
- * Completes what is over. Returns how many those were, or -EPROTO: a completion of nothing that is
- * in flight, after which the controller is not to be trusted with anything.
- */
-int nvme_queue_poll(struct nvme_queue *);
+int nvme_queue_poll(struct block_device *, struct block_queue *);
 
 /* Completes all that is in flight. The controller has no more part in it. */
 void nvme_queue_fail(struct nvme_queue *, int why);

@@ -153,9 +153,7 @@ enum { NVME_COMPLETION_SQ_SHIFT = 16 };
 #define NVME_COMPLETION_SQ    (0xffffULL << NVME_COMPLETION_SQ_SHIFT)
 #define NVME_COMPLETION_PHASE (1ULL << 48)
 
-/* What is in a word of which all the rest is as expected: the identifier and the head. */
 enum { NVME_COMPLETION_ID_SHIFT = 32 };
-#define NVME_COMPLETION_USUAL (0xffffULL << NVME_COMPLETION_ID_SHIFT | 0xffff)
 
 static inline unsigned nvme_completion_sq_head(uint64_t word)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/virtio_disk.h"
 
+#include "drivers/virtio_packed.h"
+#include "drivers/virtio_split.h"
 #include "kernel/mmio.h"
 
 #include <errno.h>
@@ -34,27 +36,102 @@ static void printf_like(2, 3) say(struct virtio_disk *disk, const char *format, 
 
 /* --- Requests. --- */
 
-/* False: all slots are in use. */
-static inline bool put(struct virtio_disk_queue *queue, struct block_request *request)
-{
-	static const uint8_t types[] = {
-		[BLOCK_READ] = VIRTIO_BLK_IN,
-		[BLOCK_WRITE] = VIRTIO_BLK_OUT,
-		[BLOCK_FLUSH] = VIRTIO_BLK_TYPE_FLUSH,
-	};
-	int number = virtio_ring_claim(&queue->ring);
-	struct virtio_slot *slot;
+_Static_assert((int)BLOCK_READ == VIRTIO_BLK_IN && (int)BLOCK_WRITE == VIRTIO_BLK_OUT,
+	       "a read and a write have the same numbers there");
 
-	if (unlikely(number < 0))
-		return false;
-	slot = &queue->ring.slots[number];
-	slot->header.type = types[request->operation];
+/* Takes a free slot for a request, and fills it in but for the data. */
+static inline struct virtio_slot *fill(struct virtio_disk_queue *queue, unsigned number,
+				       struct block_request *request, uint32_t type)
+{
+	struct virtio_slot *slot = &queue->ring.slots[number];
+
+	queue->requests[number] = request;
+	slot->header.type = type;
 	slot->header.sector = request->sector;
 	slot->status = VIRTIO_BLK_NO_STATUS;
-	queue->requests[number] = request;
+	return slot;
+}
+
+/* A read or write of one segment, where slots have tables, and a slot for it. */
+static inline bool is_usual(const struct virtio_ring *ring, const struct block_request *request)
+{
+	return likely(request->command <= BLOCK_WRITE && request->nr_segments == 1 &&
+		      ring->free != 0);
+}
+
+static inline __attribute__((always_inline)) void
+put_usual(struct virtio_disk_queue *queue, struct block_request *request, bool packed)
+{
+	struct virtio_ring *ring = &queue->ring;
+	unsigned number = virtio_ring_first(ring);
+	struct virtio_slot *slot = fill(queue, number, request, (uint32_t)request->command);
+	bool device_writes = request->command == BLOCK_READ;
+
+	if (packed)
+		virtio_packed_put_one(ring, number, slot, request->segments, device_writes);
+	else
+		virtio_split_put_one(ring, number, slot, request->segments, device_writes);
+}
+
+/* False: all slots are in use. */
+static bool put_any(struct virtio_disk_queue *queue, struct block_request *request)
+{
+	bool flush = request->operation == BLOCK_FLUSH;
+	int number = virtio_ring_claim(&queue->ring);
+
+	if (number < 0)
+		return false;
+	fill(queue, (unsigned)number, request,
+	     flush ? VIRTIO_BLK_TYPE_FLUSH : (uint32_t)request->operation);
 	virtio_ring_put(&queue->ring, (unsigned)number, request->segments, request->nr_segments,
 			request->operation == BLOCK_READ);
 	return true;
+}
+
+static __attribute__((noinline)) struct block_request *start_any(const struct virtio_disk *disk,
+								 struct virtio_disk_queue *queue,
+								 struct block_request *request)
+{
+	while (request) {
+		struct block_request *next = request->next;
+
+		if (request->operation == BLOCK_FLUSH && !disk->description.caches_writes)
+			block_complete(&queue->block, request, 0);
+		else if (!put_any(queue, request))
+			break;
+		request = next;
+	}
+	mmio_write16(queue->notify, queue->index);
+	return request;
+}
+
+/* Leaves what is not usual to start_any(): without a call there are no registers to be saved. */
+static inline __attribute__((always_inline)) struct block_request *
+start_usual(const struct virtio_disk *disk, struct virtio_disk_queue *queue,
+	    struct block_request *request, bool packed)
+{
+	do {
+		if (!is_usual(&queue->ring, request))
+			return start_any(disk, queue, request);
+		put_usual(queue, request, packed);
+		request = request->next;
+	} while (request);
+	mmio_write16(queue->notify, queue->index);
+	return NULL;
+}
+
+static __attribute__((noinline)) struct block_request *start_split(const struct virtio_disk *disk,
+								   struct virtio_disk_queue *queue,
+								   struct block_request *request)
+{
+	return start_usual(disk, queue, request, false);
+}
+
+static __attribute__((noinline)) struct block_request *start_packed(const struct virtio_disk *disk,
+								    struct virtio_disk_queue *queue,
+								    struct block_request *request)
+{
+	return start_usual(disk, queue, request, true);
 }
 
 static struct block_request *virtio_disk_start(struct block_device *device,
@@ -68,17 +145,10 @@ static struct block_request *virtio_disk_start(struct block_device *device,
 		block_complete_all(block, request, -ENODEV);
 		return NULL;
 	}
-	while (request) {
-		struct block_request *next = request->next;
-
-		if (unlikely(request->operation == BLOCK_FLUSH) && !disk->description.caches_writes)
-			block_complete(block, request, 0);
-		else if (unlikely(!put(queue, request)))
-			break;
-		request = next;
-	}
-	mmio_write16(queue->notify, queue->index);
-	return request;
+	if (unlikely(!queue->ring.indirect))
+		return start_any(disk, queue, request);
+	return queue->ring.is_packed ? start_packed(disk, queue, request)
+				     : start_split(disk, queue, request);
 }
 
 /* Read once: a device that makes no sense may change it meanwhile. */
@@ -106,8 +176,9 @@ static int error_of(const struct block_request *request, uint8_t status, uint32_
 	}
 }
 
-static int complain(struct virtio_disk *disk, const struct block_request *request, uint8_t status,
-		    uint32_t written)
+static __attribute__((noinline)) int complain(struct virtio_disk *disk,
+					      const struct block_request *request, uint8_t status,
+					      uint32_t written)
 {
 	static const char *const names[] = {
 		[BLOCK_READ] = "read", [BLOCK_WRITE] = "write", [BLOCK_FLUSH] = "flush"};
@@ -120,42 +191,95 @@ static int complain(struct virtio_disk *disk, const struct block_request *reques
 	return error;
 }
 
-/* What became of a request. */
-static inline int result_of(struct virtio_disk *disk, const struct block_request *request,
-			    uint8_t status, uint32_t written)
+/* Whether all that was asked for was done; some devices count less as written. */
+static inline bool is_well(const struct block_request *request, const struct virtio_slot *slot,
+			   uint32_t written)
 {
 	size_t data = request->operation == BLOCK_READ ? request->bytes : 0;
 
-	if (likely(status == VIRTIO_BLK_OK && written == data + 1))
-		return 0;
-	return complain(disk, request, status, written);
+	return likely(status_of(slot) == VIRTIO_BLK_OK && written == data + 1);
+}
+
+static inline void end(struct virtio_disk_queue *queue, struct block_request *request,
+		       unsigned number, int result)
+{
+	virtio_ring_release(&queue->ring, number);
+	block_complete(&queue->block, request, result);
+}
+
+static inline bool end_usual(struct virtio_disk_queue *queue, unsigned number, uint32_t written)
+{
+	struct block_request *request = queue->requests[number];
+
+	if (!is_well(request, &queue->ring.slots[number], written))
+		return false;
+	end(queue, request, number, 0);
+	return true;
+}
+
+/* Goes on after `nr` requests with one that is not as usual, and with all others that are over. */
+static __attribute__((noinline)) int poll_any(struct virtio_disk *disk,
+					      struct virtio_disk_queue *queue, int nr, int number,
+					      uint32_t written)
+{
+	do {
+		struct block_request *request = queue->requests[number];
+		uint8_t status = status_of(&queue->ring.slots[number]);
+		int result = complain(disk, request, status, written);
+
+		if (result == -EPROTO)
+			return -EIO;
+		end(queue, request, (unsigned)number, result);
+		nr++;
+		number = virtio_ring_take(&queue->ring, &written);
+	} while (number >= 0);
+	return number == -EAGAIN ? nr : number;
+}
+
+/* These, too, take no call; and they end, for no more can be over than was in flight. */
+static __attribute__((noinline)) int poll_split(struct virtio_disk *disk,
+						struct virtio_disk_queue *queue)
+{
+	int ready = virtio_split_ready(&queue->ring);
+
+	for (int i = 0; i < ready; i++) {
+		uint32_t written;
+		int number = virtio_split_next(&queue->ring, &written);
+
+		if (unlikely(number < 0))
+			return number;
+		if (!end_usual(queue, (unsigned)number, written))
+			return poll_any(disk, queue, i, number, written);
+	}
+	return ready;
+}
+
+static __attribute__((noinline)) int poll_packed(struct virtio_disk *disk,
+						 struct virtio_disk_queue *queue)
+{
+	int nr = 0;
+
+	do {
+		uint32_t written;
+		int number = virtio_packed_take(&queue->ring, &written);
+
+		if (number < 0)
+			return likely(number == -EAGAIN) ? nr : number;
+		if (!end_usual(queue, (unsigned)number, written))
+			return poll_any(disk, queue, nr, number, written);
+		nr++;
+	} while (queue->block.in_flight > 0);
+	return nr;
 }
 
 static int virtio_disk_poll(struct block_device *device, struct block_queue *block)
 {
 	struct virtio_disk *disk = (struct virtio_disk *)device;
 	struct virtio_disk_queue *queue = (struct virtio_disk_queue *)block;
-	int nr = 0;
 
 	if (unlikely(disk->given_up))
 		return 0;
-	while (nr < queue->ring.nr_slots) {
-		uint32_t written;
-		int slot = virtio_ring_take(&queue->ring, &written);
-		struct block_request *request;
-		int result;
-
-		if (slot < 0)
-			return slot == -EAGAIN ? nr : slot;
-		request = queue->requests[slot];
-		result = result_of(disk, request, status_of(&queue->ring.slots[slot]), written);
-		if (unlikely(result == -EPROTO))
-			return -EIO;
-		virtio_ring_release(&queue->ring, (unsigned)slot);
-		block_complete(block, request, result);
-		nr++;
-	}
-	return nr;
+	return queue->ring.is_packed ? poll_packed(disk, queue) : poll_split(disk, queue);
 }
 
 /* --- Start and stop. --- */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/virtio_packed.h"
 
-#include <errno.h>
 #include <string.h>
-
-#define MARKS ((uint16_t)(VIRTIO_PACKED_AVAIL | VIRTIO_PACKED_USED))
 
 /* The two structures of event suppression follow the descriptors: the driver's, the device's. */
 static size_t events_at(unsigned size)
@@ -52,49 +49,16 @@ void virtio_packed_start(struct virtio_ring *ring)
 	ring->packed.next = 0;
 	ring->packed.next_marks = VIRTIO_PACKED_AVAIL;
 	ring->packed.taken = 0;
-	ring->packed.taken_marks = MARKS;
+	ring->packed.taken_marks = VIRTIO_PACKED_MARKS;
 	for (unsigned slot = 0; slot < ring->nr_slots; slot++)
 		ring->slots[slot].table.packed[0] = header_of(ring, slot);
 }
 
-/* --- What the driver makes available. --- */
-
-/* Fills the next descriptor of the ring, but for its flags. Returns its number. */
-static inline unsigned fill(struct virtio_ring *ring, unsigned slot, phys_t address, size_t length)
-{
-	unsigned at = ring->packed.next;
-	struct virtio_packed_descriptor *descriptor = &ring->packed.descriptors[at];
-
-	descriptor->address = address.addr;
-	descriptor->length = (uint32_t)length;
-	descriptor->id = (uint16_t)slot;
-	return at;
-}
-
-/* Goes on to the next one. Returns what makes the one that was filled available. */
-static inline uint16_t step(struct virtio_ring *ring)
-{
-	uint16_t marks = ring->packed.next_marks;
-
-	if (++ring->packed.next == ring->size) {
-		ring->packed.next = 0;
-		ring->packed.next_marks ^= MARKS;
-	}
-	return marks;
-}
-
-/* The device reads all that was written before once it sees the flags of the first descriptor. */
-static inline void publish(struct virtio_ring *ring, unsigned first, uint16_t flags)
-{
-	__atomic_store_n(&ring->packed.descriptors[first].flags, flags, __ATOMIC_RELEASE);
-}
-
-static inline void put_indirect(struct virtio_ring *ring, unsigned slot,
-				const struct segment *segments, size_t nr, bool device_writes)
+static void put_indirect(struct virtio_ring *ring, unsigned slot, const struct segment *segments,
+			 size_t nr, bool device_writes)
 {
 	struct virtio_packed_descriptor *table = ring->slots[slot].table.packed;
 	phys_t at = virtio_ring_slot(ring, slot);
-	unsigned first;
 
 	for (size_t i = 0; i < nr; i++) {
 		table++;
@@ -106,9 +70,7 @@ static inline void put_indirect(struct virtio_ring *ring, unsigned slot,
 	table->address = phys_add(at, offsetof(struct virtio_slot, status)).addr;
 	table->length = 1;
 	table->flags = VIRTIO_WRITE;
-	first = fill(ring, slot, phys_add(at, offsetof(struct virtio_slot, table)),
-		     (nr + 2) * sizeof(*table));
-	publish(ring, first, (uint16_t)(step(ring) | VIRTIO_INDIRECT));
+	virtio_packed_offer(ring, slot, at, nr);
 }
 
 static void put_direct(struct virtio_ring *ring, unsigned slot, const struct segment *segments,
@@ -117,50 +79,31 @@ static void put_direct(struct virtio_ring *ring, unsigned slot, const struct seg
 	struct virtio_packed_descriptor *descriptors = ring->packed.descriptors;
 	uint16_t flags = device_writes ? VIRTIO_NEXT | VIRTIO_WRITE : VIRTIO_NEXT;
 	phys_t at = virtio_ring_slot(ring, slot);
-	unsigned first = fill(ring, slot, phys_add(at, offsetof(struct virtio_slot, header)),
-			      sizeof(struct virtio_blk_header));
-	uint16_t first_marks = step(ring);
+	unsigned first =
+		virtio_packed_fill(ring, slot, phys_add(at, offsetof(struct virtio_slot, header)),
+				   sizeof(struct virtio_blk_header));
+	uint16_t first_marks = virtio_packed_step(ring);
 	unsigned last;
 
 	for (size_t i = 0; i < nr; i++) {
-		unsigned next = fill(ring, slot, segments[i].start, segments[i].length);
+		unsigned next =
+			virtio_packed_fill(ring, slot, segments[i].start, segments[i].length);
 
-		descriptors[next].flags = (uint16_t)(step(ring) | flags);
+		descriptors[next].flags = (uint16_t)(virtio_packed_step(ring) | flags);
 	}
-	last = fill(ring, slot, phys_add(at, offsetof(struct virtio_slot, status)), 1);
-	descriptors[last].flags = (uint16_t)(step(ring) | VIRTIO_WRITE);
-	publish(ring, first, (uint16_t)(first_marks | VIRTIO_NEXT));
+	last = virtio_packed_fill(ring, slot, phys_add(at, offsetof(struct virtio_slot, status)),
+				  1);
+	descriptors[last].flags = (uint16_t)(virtio_packed_step(ring) | VIRTIO_WRITE);
+	virtio_packed_publish(ring, first, (uint16_t)(first_marks | VIRTIO_NEXT));
 }
 
 void virtio_packed_put(struct virtio_ring *ring, unsigned slot, const struct segment *segments,
 		       size_t nr, bool device_writes)
 {
-	ring->packed.used_by[slot] = (uint8_t)(ring->indirect ? 1 : nr + 2);
-	if (ring->indirect)
+	if (ring->indirect) {
 		put_indirect(ring, slot, segments, nr, device_writes);
-	else
-		put_direct(ring, slot, segments, nr, device_writes);
-}
-
-/* --- What the device is done with. --- */
-
-int virtio_packed_take(struct virtio_ring *ring, uint32_t *written)
-{
-	const struct virtio_packed_descriptor *descriptor =
-		&ring->packed.descriptors[ring->packed.taken];
-	uint16_t flags = __atomic_load_n(&descriptor->flags, __ATOMIC_ACQUIRE);
-	uint16_t slot;
-
-	if ((flags & MARKS) != ring->packed.taken_marks)
-		return -EAGAIN;
-	slot = __atomic_load_n(&descriptor->id, __ATOMIC_RELAXED);
-	*written = __atomic_load_n(&descriptor->length, __ATOMIC_RELAXED);
-	if (!virtio_ring_in_use(ring, slot))
-		return -EIO;
-	ring->packed.taken = (uint16_t)(ring->packed.taken + ring->packed.used_by[slot]);
-	if (ring->packed.taken >= ring->size) {
-		ring->packed.taken = (uint16_t)(ring->packed.taken - ring->size);
-		ring->packed.taken_marks ^= MARKS;
+		return;
 	}
-	return slot;
+	ring->packed.used_by[slot] = (uint8_t)(nr + 2);
+	put_direct(ring, slot, segments, nr, device_writes);
 }

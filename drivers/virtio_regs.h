@@ -123,8 +123,13 @@ enum virtio_descriptor_flags {
 struct virtio_split_descriptor {
 	uint64_t address;
 	uint32_t length;
-	uint16_t flags;
-	uint16_t next;
+	union {
+		struct {
+			uint16_t flags;
+			uint16_t next;
+		};
+		uint32_t link; /* both: flags | next << 16 */
+	};
 };
 
 /* 2.7.6. What follows `ring` is of use with VIRTIO_F_EVENT_IDX only. */

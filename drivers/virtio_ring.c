@@ -94,6 +94,12 @@ void virtio_ring_put(struct virtio_ring *ring, unsigned slot, const struct segme
 
 int virtio_ring_take(struct virtio_ring *ring, uint32_t *written)
 {
-	return ring->is_packed ? virtio_packed_take(ring, written)
-			       : virtio_split_take(ring, written);
+	int ready;
+
+	if (ring->is_packed)
+		return virtio_packed_take(ring, written);
+	ready = virtio_split_ready(ring);
+	if (ready == 0)
+		return -EAGAIN;
+	return ready < 0 ? ready : virtio_split_next(ring, written);
 }

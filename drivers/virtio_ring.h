@@ -31,8 +31,8 @@
 enum {
 	VIRTIO_RING_MAX = 256, /* descriptors, of larger rings that a device offers */
 	VIRTIO_RING_MIN = 4,
-	VIRTIO_SLOTS_MAX = 64, /* bits of a word */
-	VIRTIO_SEGMENTS_MAX = 64,
+	VIRTIO_SLOTS_MAX = 64,    /* bits of a word */
+	VIRTIO_SEGMENTS_MAX = 60, /* so that a slot has 1 KiB */
 };
 
 struct virtio_slot {
@@ -44,12 +44,14 @@ struct virtio_slot {
 	} table __attribute__((aligned(16))); /* indirect */
 };
 
+_Static_assert(sizeof(struct virtio_slot) == 1024, "to find a slot takes a shift");
+
 struct virtio_ring {
 	bool is_packed;
 	bool indirect;
 	uint16_t size;         /* descriptors */
 	uint16_t max_segments; /* of one request */
-	uint16_t nr_slots;
+	unsigned nr_slots;
 	uint16_t share_shift; /* a slot's descriptors of the ring are 1 << this */
 	uint64_t free;        /* a bit for each slot */
 
@@ -62,8 +64,9 @@ struct virtio_ring {
 			struct virtio_split_descriptor *descriptors;
 			struct virtio_available *available;
 			struct virtio_used *used;
-			uint16_t put;   /* how many requests, ever */
-			uint16_t taken; /* ... of which are over */
+			unsigned mask;  /* of numbers of entries */
+			unsigned put;   /* how many requests, ever: the device counts 16 bits */
+			unsigned taken; /* ... of which are over */
 		} split;
 		struct {
 			struct virtio_packed_descriptor *descriptors;
@@ -112,13 +115,19 @@ static inline phys_t virtio_ring_slot(const struct virtio_ring *ring, unsigned s
 	return phys_add(ring->slots_start, slot * sizeof(struct virtio_slot));
 }
 
+/* A free slot; there is one. */
+static inline unsigned virtio_ring_first(struct virtio_ring *ring)
+{
+	uint64_t free = ring->free;
+
+	ring->free = free & (free - 1);
+	return (unsigned)__builtin_ctzll(free);
+}
+
 /* A free slot, or -1. */
 static inline int virtio_ring_claim(struct virtio_ring *ring)
 {
-	int slot = __builtin_ffsll((long long)ring->free) - 1;
-
-	ring->free &= ring->free - 1;
-	return slot;
+	return ring->free ? (int)virtio_ring_first(ring) : -1;
 }
 
 static inline void virtio_ring_release(struct virtio_ring *ring, unsigned slot)
@@ -128,7 +137,7 @@ static inline void virtio_ring_release(struct virtio_ring *ring, unsigned slot)
 
 static inline bool virtio_ring_in_use(const struct virtio_ring *ring, unsigned slot)
 {
-	return slot < ring->nr_slots && !(ring->free >> slot & 1);
+	return slot < ring->nr_slots && !(ring->free & 1ULL << slot);
 }
 
 /* Gives a claimed slot to the device, with `nr` <= max_segments segments of data. */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/virtio_split.h"
 
-#include <errno.h>
 #include <string.h>
-
-/* Places in a slot's chain. */
-enum { HEADER, STATUS, DATA };
 
 static size_t available_at(unsigned size)
 {
@@ -30,6 +26,7 @@ void virtio_split_place(struct virtio_ring *ring, void *memory)
 {
 	char *bytes = memory;
 
+	ring->split.mask = ring->size - 1u;
 	ring->split.descriptors = memory;
 	ring->split.available = (struct virtio_available *)(bytes + available_at(ring->size));
 	ring->split.used = (struct virtio_used *)(bytes + used_at(ring->size));
@@ -65,15 +62,16 @@ static void start_slot(struct virtio_ring *ring, unsigned slot)
 	if (ring->indirect)
 		ring->split.descriptors[slot] = (struct virtio_split_descriptor){
 			.address = phys_add(at, offsetof(struct virtio_slot, table)).addr,
-			.length = (uint32_t)(ring->max_segments + DATA) * sizeof(*chain),
+			.length =
+				(uint32_t)(ring->max_segments + VIRTIO_SPLIT_DATA) * sizeof(*chain),
 			.flags = VIRTIO_INDIRECT,
 		};
-	chain[HEADER] = (struct virtio_split_descriptor){
+	chain[VIRTIO_SPLIT_HEADER] = (struct virtio_split_descriptor){
 		.address = phys_add(at, offsetof(struct virtio_slot, header)).addr,
 		.length = sizeof(struct virtio_blk_header),
 		.flags = VIRTIO_NEXT,
 	};
-	chain[STATUS] = (struct virtio_split_descriptor){
+	chain[VIRTIO_SPLIT_STATUS] = (struct virtio_split_descriptor){
 		.address = phys_add(at, offsetof(struct virtio_slot, status)).addr,
 		.length = 1,
 		.flags = VIRTIO_WRITE,
@@ -93,14 +91,13 @@ void virtio_split_start(struct virtio_ring *ring)
 void virtio_split_put(struct virtio_ring *ring, unsigned slot, const struct segment *segments,
 		      size_t nr, bool device_writes)
 {
-	struct virtio_available *available = ring->split.available;
 	uint16_t flags = device_writes ? VIRTIO_NEXT | VIRTIO_WRITE : VIRTIO_NEXT;
 	unsigned first;
 	struct virtio_split_descriptor *chain = chain_of(ring, slot, &first);
-	unsigned last = HEADER;
+	unsigned last = VIRTIO_SPLIT_HEADER;
 
 	for (size_t i = 0; i < nr; i++) {
-		unsigned at = DATA + (unsigned)i;
+		unsigned at = VIRTIO_SPLIT_DATA + (unsigned)i;
 
 		chain[last].next = (uint16_t)(first + at);
 		chain[at].address = segments[i].start.addr;
@@ -108,31 +105,6 @@ void virtio_split_put(struct virtio_ring *ring, unsigned slot, const struct segm
 		chain[at].flags = flags;
 		last = at;
 	}
-	chain[last].next = (uint16_t)(first + STATUS);
-	available->ring[ring->split.put & (ring->size - 1u)] =
-		(uint16_t)(slot << ring->share_shift);
-	/* The device reads all of the above once it sees the index. */
-	__atomic_store_n(&available->index, ++ring->split.put, __ATOMIC_RELEASE);
-}
-
-int virtio_split_take(struct virtio_ring *ring, uint32_t *written)
-{
-	const struct virtio_used *used = ring->split.used;
-	uint16_t index = __atomic_load_n(&used->index, __ATOMIC_ACQUIRE);
-	uint16_t taken = ring->split.taken;
-	const struct virtio_used_element *element = &used->ring[taken & (ring->size - 1u)];
-	uint32_t id;
-	unsigned slot;
-
-	if (index == taken)
-		return -EAGAIN;
-	if ((uint16_t)(index - taken) > (uint16_t)(ring->split.put - taken))
-		return -EIO;
-	id = __atomic_load_n(&element->id, __ATOMIC_RELAXED);
-	*written = __atomic_load_n(&element->written, __ATOMIC_RELAXED);
-	slot = id >> ring->share_shift;
-	if (slot << ring->share_shift != id || !virtio_ring_in_use(ring, slot))
-		return -EIO;
-	ring->split.taken++;
-	return (int)slot;
+	chain[last].next = (uint16_t)(first + VIRTIO_SPLIT_STATUS);
+	virtio_split_offer(ring, slot << ring->share_shift);
 }

@@ -22,17 +22,16 @@ static inline bool page_is_area(const struct page *page)
 }
 
 /*
- * Pins the area of such a handle. No pin: it is not whole any more, or page_pin() has more to say.
+ * Pins the area of such a handle. False: it is not whole any more, or page_pin() has more to say.
  */
-static inline struct area_pin area_pin(const struct page *page)
+static inline bool area_pin(const struct page *page, struct area_pin *pin)
 {
 	_Atomic word_t *word = managed_area_word(page_to_pfn(page));
 	word_t old = atomic_load(word);
 	word_t next;
 
-	if (unlikely(word_pin(old, &next) || !atomic_compare_exchange_strong(word, &old, next)))
-		return (struct area_pin){NULL};
-	return (struct area_pin){word};
+	pin->word = word;
+	return likely(!word_pin(old, &next) && atomic_compare_exchange_strong(word, &old, next));
 }
 
 /* page_mark_dirty() */

@@ -176,8 +176,11 @@ TEST(block, read_only_device_refuses_writes)
 /* Limits that no request could keep to are refused. */
 TEST(block, impossible_limits_are_refused)
 {
-	const struct block_device good = {
-		.block_size = 512, .dma_alignment = 4, .max_segments = 1, .max_bytes = 512};
+	const struct block_device good = {.ops = create_slow()->ops,
+					  .block_size = 512,
+					  .dma_alignment = 4,
+					  .max_segments = 1,
+					  .max_bytes = 512};
 	struct block_device device = good;
 
 	expect_eq(block_device_init(&device), 0);

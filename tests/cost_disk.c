@@ -84,14 +84,8 @@ static void write2m(void)
 		.wait = wait_for_device, .finish = poll, .times = depth             \
 	}
 
-void count_disk(struct block_device *disk, void (*wait_for_device)(void))
+static void take_disk(struct block_device *disk)
 {
-	const struct figure figures[] = {
-		{.operation = count_nothing},           FIGURE(read4k_qd1, submit_one, 1),
-		FIGURE(read4k_qd32, submit_all, DEPTH), FIGURE(read2m, submit_one, 1),
-		FIGURE(write4k_qd1, submit_one, 1),     FIGURE(write4k_qd32, submit_all, DEPTH),
-		FIGURE(write2m, submit_one, 1),
-	};
 	const struct region *region = NULL;
 
 	count_needs_clock();
@@ -100,6 +94,30 @@ void count_disk(struct block_device *disk, void (*wait_for_device)(void))
 		region = next_region(region, MEMORY_PERSISTENT);
 	while (region && !region->writable);
 	page = pfn_to_page(test_take(region ? MEMORY_PERSISTENT : MEMORY_DRAM, AREA_SIZE));
+}
+
+void count_disk(struct block_device *disk, void (*wait_for_device)(void))
+{
+	const struct figure figures[] = {
+		{.operation = count_nothing},           FIGURE(read4k_qd1, submit_one, 1),
+		FIGURE(read4k_qd32, submit_all, DEPTH), FIGURE(read2m, submit_one, 1),
+		FIGURE(write4k_qd1, submit_one, 1),     FIGURE(write4k_qd32, submit_all, DEPTH),
+		FIGURE(write2m, submit_one, 1),
+	};
+
+	take_disk(disk);
+	count(figures, ARRAY_SIZE(figures));
+}
+
+void count_disk_2m(struct block_device *disk, void (*wait_for_device)(void))
+{
+	const struct figure figures[] = {
+		{.operation = count_nothing},
+		FIGURE(read2m, submit_one, 1),
+		FIGURE(write2m, submit_one, 1),
+	};
+
+	take_disk(disk);
 	count(figures, ARRAY_SIZE(figures));
 }
 

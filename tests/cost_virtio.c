@@ -23,7 +23,7 @@ static bool is_over(const struct virtio_ring *ring)
 
 	if (!ring->is_packed)
 		return __atomic_load_n(&ring->split.used->index, __ATOMIC_ACQUIRE) ==
-		       ring->split.put;
+		       (uint16_t)ring->split.put;
 	last = &ring->packed.descriptors[(ring->packed.taken + count_disk_in_flight() - 1u) %
 					 ring->size];
 	/* Used, in whichever turn; what the driver wrote has one of the marks. */

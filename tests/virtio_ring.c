@@ -60,7 +60,7 @@ static unsigned claim(void)
 {
 	int slot = virtio_ring_claim(&ring);
 
-	require(slot >= 0 && slot < ring.nr_slots);
+	require(slot >= 0 && (unsigned)slot < ring.nr_slots);
 	return (unsigned)slot;
 }
 
@@ -348,7 +348,7 @@ static void scribble(void)
 		slot = virtio_ring_take(&ring, &written);
 		if (slot < 0)
 			continue;
-		require(slot < ring.nr_slots);
+		require((unsigned)slot < ring.nr_slots);
 		expect(in_use >> slot & 1);
 		virtio_ring_release(&ring, (unsigned)slot);
 	}
@@ -395,8 +395,8 @@ static void expect_plan(bool packed, bool indirect, uint16_t size, size_t segmen
 /* Rings of any size are used as far as they go; those too small are refused. */
 TEST(virtio_ring, sizes)
 {
-	expect_plan(false, true, 256, 254, 64, 64);
-	expect_plan(false, true, 32768, 1000, 64, 64);
+	expect_plan(false, true, 256, 254, 60, 64);
+	expect_plan(false, true, 32768, 1000, 60, 64);
 	expect_plan(false, true, 16, 64, 14, 16);
 	expect_plan(true, true, 4, 64, 2, 4);
 	expect_plan(true, true, 65535, 1, 1, 64);
