@@ -411,6 +411,8 @@ static void race(void *unused)
 		unsigned number = (i + host_cpu()) % RACED;
 		struct scheme_page *page = pin_at(number);
 
+		if (!page)
+			return;
 		if (scheme_trylock(scheme, page) == 0) {
 			guarded[number]++;
 			atomic_fetch_add(&turns[number], 1);
