@@ -7,7 +7,6 @@
  *	struct btt_fault fault;
  *	struct btt btt;
  *
- *XX
  *	error = btt_open(&btt, "pmem0s", &memory, BTT_READ_WRITE, &fault);
  *	... block_submit(&btt.device, ...)
  *	btt_close(&btt);

@@ -68,6 +68,6 @@ int btt_log_read_last(const struct btt_medium *, const struct btt_arena *, struc
 
 /*
  * Puts an entry where the older one is. When it returns the entry is durable, and everything that
- * was flushed or copied before is durable before it counts. `at` is 8-byte aligned.
+ * was flushed or copied before is durable before it counts. `at` is 16-byte aligned.
  */
 void btt_log_put(struct btt_log_entry *at, const struct btt_log_entry *);
