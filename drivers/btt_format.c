@@ -95,14 +95,24 @@ static int write_map_and_log(const struct btt_medium *memory, const struct btt_a
 	return 0;
 }
 
+/*
+ * The first word comes last: words arrive in any order, and before what an older BTT left in the
+ * block a new signature alone would make that one count again.
+ */
 static int write_info(const struct btt_medium *memory, const struct btt_arena *arena,
 		      uint64_t offset, struct btt_fault *fault)
 {
+	static const char signature[] = BTT_SIGNATURE;
+	uint64_t at = arena->start + offset;
 	struct btt_info info;
 
 	btt_info_make(arena, &info);
-	if (btt_write(memory, arena->start + offset, &info, sizeof(info)))
-		return unwritable(fault, arena->number, arena->start + offset);
+	memset(info.signature, 0, sizeof(uint64_t));
+	if (btt_write(memory, at, &info, sizeof(info)))
+		return unwritable(fault, arena->number, at);
+	drain(memory);
+	if (btt_write(memory, at, signature, sizeof(uint64_t)))
+		return unwritable(fault, arena->number, at);
 	drain(memory);
 	return 0;
 }
