@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/block.h"
 
-#include <errno.h>
-
+#include "drivers/bio_request.h"
 #include "mm/host.h"
+
+#include <errno.h>
 
 /* What is over and was seen by another CPU than its submitter's, whose it is; the last one first.
  */
@@ -58,232 +59,7 @@ int block_device_init(struct block_device *device)
 	return 0;
 }
 
-/* --- What may be asked for. --- */
-
-static int check_operation(const struct block_device *device, const struct bio *bio)
-{
-	switch (bio->operation) {
-	case BLOCK_READ:
-		return bio->flags ? -EINVAL : 0;
-	case BLOCK_WRITE:
-		if (bio->flags & ~(unsigned)BLOCK_FUA)
-			return -EINVAL;
-		return device->read_only ? -EROFS : 0;
-	case BLOCK_FLUSH:
-		return bio->flags || bio->nr_pieces || bio->sector ? -EINVAL : 0;
-	}
-	return -EINVAL;
-}
-
-static bool is_good_piece(const struct block_device *device, const struct bio_piece *piece)
-{
-	size_t size = page_size(piece->page);
-
-	return piece->page && piece->length != 0 && piece->length <= size &&
-	       piece->offset <= size - piece->length && (piece->length & device->block_mask) == 0 &&
-	       (piece->offset & device->dma_mask) == 0;
-}
-
-static int check_sectors(const struct block_device *device, const struct bio *bio, uint64_t bytes)
-{
-	uint64_t sectors = bytes / SECTOR_SIZE;
-
-	if ((bio->sector & device->sector_mask) != 0)
-		return -EINVAL;
-	if (bio->sector > device->sectors || sectors > device->sectors - bio->sector)
-		return -ERANGE;
-	return 0;
-}
-
-/* --- Pins. --- */
-
-static int hold_page(const struct bio *bio, struct page *page)
-{
-	pfn_t start = page_to_pfn(page);
-	struct page *pinned = page_pin(start);
-	int error = 0;
-
-	if (!pinned)
-		return -EIO;
-	if (pinned != page)
-		error = -ESTALE;
-	else if (bio->operation == BLOCK_READ && !pfn_is_writable(start))
-		error = -EACCES;
-	if (error)
-		page_unpin(pinned);
-	return error;
-}
-
-static __attribute__((noinline)) void unpin_pages(const struct bio *bio, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++)
-		page_unpin(bio->pieces[i].page);
-}
-
-/* Checks the list of a read or a write, and pins its pages if all is well. */
-static int hold_pages(const struct block_device *device, const struct bio *bio)
-{
-	uint64_t bytes = 0;
-	size_t nr = 0;
-	int error = 0;
-
-	if (bio->nr_pieces == 0 || !bio->pieces)
-		return -EINVAL;
-	for (; nr < bio->nr_pieces; nr++) {
-		const struct bio_piece *piece = &bio->pieces[nr];
-
-		error = is_good_piece(device, piece) ? hold_page(bio, piece->page) : -EINVAL;
-		if (error)
-			break;
-		bytes += piece->length; /* a page each: it takes 2^43 of them to wrap */
-	}
-	if (!error)
-		error = check_sectors(device, bio, bytes);
-	if (error)
-		unpin_pages(bio, nr);
-	return error;
-}
-
-/* The bio is the whole area's that its only piece is in. */
-static inline void unpin_area(const struct bio *bio, struct area_pin pin)
-{
-	if (unlikely(area_unpin(pin)))
-		area_settle(bio->pieces->page);
-}
-
-/* --- Requests. --- */
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * Adds a part of a run of memory to a request, as long as the device's limits allow. Returns how
- * much that was; 0: this needs another request.
- */
-static inline size_t append(const struct block_device *device, struct block_request *request,
-			    phys_t start, size_t length)
-{
-	struct segment *next = &request->segments[request->nr_segments];
-
-	length = smaller(length, device->max_bytes - request->bytes);
-	if (request->nr_segments > 0) {
-		struct segment *last = next - 1;
-		uint64_t end = last->start.addr + last->length;
-
-		if (end == start.addr && last->length < device->max_segment_bytes) {
-			length = smaller(length, device->max_segment_bytes - last->length);
-			last->length += length;
-			request->bytes += length;
-			return length;
-		}
-		if (request->nr_segments == device->max_segments ||
-		    ((end | start.addr) & (device->segment_boundary - 1)) != 0)
-			return 0;
-	}
-	length = smaller(length, device->max_segment_bytes);
-	*next = (struct segment){start, length};
-	request->nr_segments++;
-	request->bytes += length;
-	return length;
-}
-
-/* The flags that the device itself takes; a flush does for others. */
-static inline unsigned known_flags(const struct block_device *device)
-{
-	return device->fua ? BLOCK_FUA : 0;
-}
-
-/* Fills the bio's request with as much of the rest as the device takes at once. */
-static void next_request(const struct block_device *device, struct bio *bio)
-{
-	struct block_request *request = &bio->request;
-
-	request->sector += request->bytes / SECTOR_SIZE;
-	request->bytes = 0;
-	request->nr_segments = 0;
-	if (bio->next_piece == bio->nr_pieces && bio->flush_due) {
-		request->operation = BLOCK_FLUSH;
-		request->sector = 0;
-		bio->flush_due = false;
-	}
-	while (bio->next_piece < bio->nr_pieces && request->bytes < device->max_bytes) {
-		const struct bio_piece *piece = &bio->pieces[bio->next_piece];
-		phys_t page = pfn_to_phys(page_to_pfn(piece->page));
-		size_t length =
-			append(device, request, phys_add(page, piece->offset + bio->next_offset),
-			       piece->length - bio->next_offset);
-
-		if (length == 0)
-			break;
-		bio->next_offset += length;
-		if (bio->next_offset == piece->length) {
-			bio->next_piece++;
-			bio->next_offset = 0;
-		}
-	}
-	bio->more = bio->next_piece < bio->nr_pieces || bio->flush_due;
-}
-
-/* Checks a bio of any kind, pins its pages and makes its first request. */
-static __attribute__((noinline)) int prepare_any(struct block_device *device, struct bio *bio)
-{
-	struct block_request *request = &bio->request;
-	int error = check_operation(device, bio);
-
-	if (!error && bio->operation != BLOCK_FLUSH)
-		error = hold_pages(device, bio);
-	if (error)
-		return error;
-	bio->pin = (struct area_pin){NULL};
-	bio->flush_due = bio->flags & ~known_flags(device);
-	bio->next_piece = 0;
-	bio->next_offset = 0;
-	request->operation = bio->operation;
-	request->flags = bio->flags & known_flags(device);
-	request->sector = bio->sector;
-	request->bytes = 0;
-	next_request(device, bio);
-	return 0;
-}
-
-/*
- * The usual bio: without flags, one piece of a whole area that begins with a block and fits into
- * one segment, and not at the very end of the device. False: it is another, or something is wrong.
- */
-static inline __attribute__((always_inline)) bool prepare_usual(struct block_device *device,
-								struct bio *bio)
-{
-	struct block_request *request = &bio->request;
-	const struct bio_piece *piece = bio->pieces;
-	uint64_t command = bio->command;
-	uint64_t sector = bio->sector;
-	struct page *page;
-	size_t offset, length, last;
-
-	if (unlikely(command > BLOCK_WRITE || bio->nr_pieces != 1 || !piece))
-		return false;
-	if (command == BLOCK_WRITE && unlikely(device->read_only))
-		return false;
-	page = piece->page;
-	offset = piece->offset;
-	length = piece->length;
-	last = offset + length - 1; /* before offset, if the sum wraps or nothing is asked for */
-	if (unlikely(!page_is_area(page) || last < offset || last >= AREA_SIZE ||
-		     ((offset | length | sector * SECTOR_SIZE) & device->block_mask) ||
-		     length > device->max_segment_bytes || sector >= device->usual_sectors))
-		return false;
-	if (unlikely(!pfn_is_surely_writable(page_to_pfn(page)) || !area_pin(page, &bio->pin)))
-		return false;
-	request->command = command;
-	request->sector = sector;
-	request->bytes = length;
-	request->nr_segments = 1;
-	request->segments[0] =
-		(struct segment){phys_add(pfn_to_phys(page_to_pfn(page)), offset), length};
-	return true;
-}
+/* --- The start of a bio. --- */
 
 /* What its request has besides, when all pages are pinned. */
 static inline void begin(struct block_device *device, struct bio *bio, unsigned cpu)
@@ -298,8 +74,8 @@ static inline void begin(struct block_device *device, struct bio *bio, unsigned 
 static inline __attribute__((always_inline)) int prepare(struct block_device *device,
 							 struct bio *bio, unsigned cpu)
 {
-	if (unlikely(!prepare_usual(device, bio))) {
-		int error = prepare_any(device, bio);
+	if (unlikely(!bio_prepare_usual(device, bio))) {
+		int error = bio_prepare_any(device, bio);
 
 		if (error)
 			return error;
@@ -328,11 +104,11 @@ static inline void finish(struct bio *bio)
 	if (likely(pin.word)) {
 		if (bio->operation == BLOCK_READ)
 			area_mark_dirty(pin);
-		unpin_area(bio, pin);
+		bio_unpin_area(bio, pin);
 	} else if (bio->operation == BLOCK_READ) {
 		unpin_written(bio);
 	} else {
-		unpin_pages(bio, bio->nr_pieces);
+		bio_unpin_pages(bio, bio->nr_pieces);
 	}
 	bio->status = bio->request.status;
 	if (bio->done)
@@ -422,7 +198,7 @@ static __attribute__((noinline)) void go_on(struct bio *bio)
 	struct block_request *request = &bio->request;
 	struct block_queue *queue = request->device->of_cpu[bio->cpu];
 
-	next_request(request->device, bio);
+	bio_next_request(request->device, bio);
 	enter(queue);
 	if (queue->waiting || !start_one(queue, request)) {
 		request->next = NULL;
@@ -517,9 +293,9 @@ static __attribute__((noinline)) size_t give_back(struct block_request *request)
 		struct bio *bio = bio_of(request);
 
 		if (bio->pin.word)
-			unpin_area(bio, bio->pin);
+			bio_unpin_area(bio, bio->pin);
 		else
-			unpin_pages(bio, bio->nr_pieces);
+			bio_unpin_pages(bio, bio->nr_pieces);
 		bio->status = -EAGAIN;
 		nr++;
 	}
@@ -556,7 +332,7 @@ static int submit_at_once(struct block_device *device, struct bio *bio, unsigned
 		return error;
 	request->status = device->ops->submit(device, &device->queue, request);
 	while (!request->status && !bio->pin.word && bio->more) {
-		next_request(device, bio);
+		bio_next_request(device, bio);
 		request->status = device->ops->submit(device, &device->queue, request);
 	}
 	hand_over(bio);
@@ -571,7 +347,7 @@ static __attribute__((noinline)) int submit_any(struct block_device *device, str
 
 	if (!queue)
 		return submit_at_once(device, bio, cpu);
-	error = prepare_any(device, bio);
+	error = bio_prepare_any(device, bio);
 	if (error)
 		return error;
 	begin(device, bio, cpu);
@@ -583,7 +359,7 @@ int block_submit(struct block_device *device, struct bio *bio)
 	unsigned cpu = host_cpu();
 	struct block_queue *queue = device->of_cpu[cpu];
 
-	if (unlikely(!queue || !prepare_usual(device, bio)))
+	if (unlikely(!queue || !bio_prepare_usual(device, bio)))
 		return submit_any(device, bio);
 	begin(device, bio, cpu);
 	return likely(start(device, queue, &bio->request, 1) == 1) ? 0 : -EAGAIN;
