@@ -152,6 +152,26 @@ TEST(power_btt, writes_520)
 	write_sectors(BTT_VERSION_1_1, 520);
 }
 
+TEST(power_btt, writes_528)
+{
+	write_sectors(BTT_VERSION_2_0, 528);
+}
+
+TEST(power_btt, writes_4104)
+{
+	write_sectors(BTT_VERSION_1_1, 4104);
+}
+
+TEST(power_btt, writes_4160)
+{
+	write_sectors(BTT_VERSION_2_0, 4160);
+}
+
+TEST(power_btt, writes_4224)
+{
+	write_sectors(BTT_VERSION_1_1, 4224);
+}
+
 /* Over a BTT that is there, with one sector written. */
 static void format_over(enum btt_version version)
 {
