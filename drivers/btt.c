@@ -6,6 +6,7 @@
 #include "drivers/btt_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t zeros[PAGE_SIZE];
@@ -304,6 +305,22 @@ static struct btt_open_arena *arena_of(const struct btt *btt, uint64_t sector)
 	return arena;
 }
 
+static void say_what_failed(const struct btt *btt, enum block_operation operation, uint64_t sector,
+			    const struct btt_open_arena *arena)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "# %s: %s error at sector %llu: arena %u at 0x%llx, %s",
+		 btt->device.name, operation == BLOCK_WRITE ? "write" : "read",
+		 (unsigned long long)(sector * (btt->device.block_size / SECTOR_SIZE)),
+		 (unsigned)(arena - btt->state->arenas),
+		 (unsigned long long)btt_address(&btt->memory, arena->info.start).addr,
+		 operation == BLOCK_WRITE
+			 ? "its map entry is bad or no lane works any more: check the BTT"
+			 : "its block is bad or its map entry says so: writing it may repair that");
+	host_print(line);
+}
+
 /* The sectors from `sector` on, to or from one run of memory. */
 static int transfer(struct btt *btt, enum block_operation operation, uint64_t sector,
 		    struct segment memory)
@@ -318,6 +335,8 @@ static int transfer(struct btt *btt, enum block_operation operation, uint64_t se
 
 		error = operation == BLOCK_WRITE ? write_sector(btt, arena, number, data)
 						 : read_sector(btt, arena, number, data);
+		if (error)
+			say_what_failed(btt, operation, sector, arena);
 	}
 	return error;
 }

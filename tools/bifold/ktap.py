@@ -47,7 +47,7 @@ _PLAN = re.compile(r"1\.\.([0-9]+)")
 _NAME = re.compile(r"[a-z0-9._-]+")
 _RESULT = re.compile(r"(ok|not ok) ([0-9]+) (\S+)( # SKIP( \S.*)?)?")
 _R = re.compile(r"# R name=(\S+) result=(pass|fail|skip)(?: value=([0-9]+) units=(\S+))?")
-_SPOKEN = re.compile(r"# (?:[a-z0-9]+:|memory-error|inject-error) .")
+_SPOKEN = re.compile(r"# (?:[a-z0-9.]+:|memory-error|inject-error) .")
 _TOTALS = re.compile(r"# Totals: pass:(\d+) fail:(\d+) xfail:0 xpass:0 skip:(\d+) error:0")
 _SUMMARY = re.compile(r"SUMMARY: (\d+) tests(?:, (\d+) unexpected failures)?(?:, (\d+) skipped)?")
 
