@@ -15,14 +15,16 @@ COMMAND = "mce 2 9 0xbd80000000000134 0x7 0x100003240 0x86"
 
 
 class FakeQemu(threading.Thread):
-    """Plays the monitor: notes what it is told; the CPU is at each of `places` in turn."""
+    """Plays the monitor: notes what it is told; the CPU is at each of `places` in turn. With `ends`
+    it goes away instead of answering the first command `mce`."""
 
-    def __init__(self, path, places=(), says=""):
+    def __init__(self, path, places=(), says="", ends=False):
         super().__init__(daemon=True)
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
         self.server.listen()
         self.places, self.says, self.told = list(places), says, []
+        self.ends = ends
         self.start()
 
     def run(self):
@@ -33,7 +35,10 @@ class FakeQemu(threading.Thread):
             for line in lines:
                 request = json.loads(line)
                 lines.write(b'{"event": "STOP"}\n')
-                lines.write(json.dumps({"return": self.answer(request)}).encode() + b"\n")
+                answer = self.answer(request)
+                if self.ends and self.told:
+                    return
+                lines.write(json.dumps({"return": answer}).encode() + b"\n")
 
     def answer(self, request):
         words = request["arguments"].get("command-line", request["execute"])
@@ -89,6 +94,12 @@ class Requests(unittest.TestCase):
         self.assertEqual(len(self.injector.problems), 1)
         self.assertIn("still in progress", self.injector.problems[0])
         self.assertEqual(self.injector.injected, 0)
+
+    def test_a_run_that_ends_before_the_answer_is_no_problem(self):
+        qemu = self.qemu(ends=True)
+        self.injector.feed(REQUEST)
+        self.assertEqual(qemu.told, [COMMAND])
+        self.assertEqual((self.injector.injected, self.injector.problems), (0, []))
 
     def test_a_cpu_that_never_comes_is_a_problem(self):
         self.qemu(places=[0x10] * 100000)

@@ -32,6 +32,10 @@ class MonitorError(Exception):
     """QEMU does not do what it was asked to."""
 
 
+class MonitorClosed(Exception):
+    """QEMU has ended."""
+
+
 class Monitor:
     """QEMU's monitor behind a socket, in its language of JSON lines (QMP)."""
 
@@ -56,7 +60,7 @@ class Monitor:
         while True:
             line = self.lines.readline()
             if not line:
-                raise MonitorError("QEMU closed its monitor")
+                raise MonitorClosed
             answer = json.loads(line)
             if "error" in answer:
                 raise MonitorError(answer["error"].get("desc", answer["error"]))
@@ -64,8 +68,12 @@ class Monitor:
                 return answer[key]
 
     def execute(self, command, **values):
-        self.socket.sendall(json.dumps({"execute": command, "arguments": values}).encode() + b"\n")
-        return self._answer("return")
+        request = json.dumps({"execute": command, "arguments": values}).encode() + b"\n"
+        try:
+            self.socket.sendall(request)
+            return self._answer("return")
+        except ConnectionError as error:
+            raise MonitorClosed from error
 
     def human(self, line, cpu=0):
         """What the monitor for people says to a line; it speaks of one CPU."""
@@ -116,6 +124,10 @@ class Injector:
             if said.strip():
                 raise MonitorError(f"QEMU says: {said.strip()}")
             self.injected += 1
+        except MonitorClosed:
+            # The kernel may end the run before QEMU has answered. If it ended without the error
+            # that it waited for, its report or QEMU's exit status says so.
+            pass
         except (OSError, ValueError, MonitorError) as error:
             self.problems.append(f"a memory error could not be injected by {line!r}: {error}")
 
