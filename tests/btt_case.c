@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/btt_case.h"
 
+#include "drivers/btt_check.h"
 #include "drivers/btt_state.h"
 #include "mm/frame_alloc.h"
 #include "tests/harness/stamp.h"
@@ -162,6 +163,21 @@ void btt_case_expect(uint64_t sector, uint32_t generation)
 		if (wrong)
 			fail("sector %llu: %s", (unsigned long long)sector, wrong);
 	}
+}
+
+void btt_case_expect_sound(uint64_t pending)
+{
+	static uint64_t bits[512];
+	struct btt_checked result;
+	struct btt_check check = {
+		.memory = btt_place,
+		.access = BTT_READ_ONLY,
+		.bitmap = bits,
+		.bitmap_bytes = sizeof(bits),
+	};
+
+	expect_eq(btt_check(&check, &result), 0);
+	expect_eq(result.found[BTT_FAULT_LOG_PENDING], pending);
 }
 
 bool btt_case_is_all(const void *bytes, uint8_t value, size_t length)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Several CPUs read and write a BTT at the same time. */
-#include "drivers/btt_check.h"
 #include "drivers/btt_state.h"
 #include "tests/btt_case.h"
 #include "tests/test.h"
@@ -74,27 +73,12 @@ static void stress(void)
 	}
 }
 
-static uint64_t bits[512];
-
-static void expect_sound(void)
-{
-	struct btt_checked result;
-	struct btt_check check = {
-		.memory = btt_place,
-		.access = BTT_READ_ONLY,
-		.bitmap = bits,
-		.bitmap_bytes = sizeof(bits),
-	};
-
-	expect_eq(btt_check(&check, &result), 0);
-}
-
 /* All CPUs at once read and write a few sectors: each is of one write at any time. */
 TEST(btt, sectors_are_whole_for_all_cpus)
 {
 	btt_case_begin(BTT_VERSION_2_0, 512);
 	stress();
-	expect_sound();
+	btt_case_expect_sound(0);
 }
 
 /* Makes an arena that has few lanes of one that has many: the other blocks are nobody's. */
@@ -117,7 +101,7 @@ TEST(btt, lanes_are_shared)
 	btt_case_open(BTT_READ_WRITE);
 	expect_eq(btt_case.state->arenas[0].info.geometry.lanes, 1);
 	stress();
-	expect_sound();
+	btt_case_expect_sound(0);
 }
 
 /* CPU 0 reads one sector, all others write it without a break. */
@@ -146,5 +130,5 @@ TEST(btt, readers_are_waited_for)
 	fill_words(words, 7, 0);
 	require(btt_case_write(7, words) == 0);
 	host_on_each_cpu(read_under_writes, NULL);
-	expect_sound();
+	btt_case_expect_sound(0);
 }

@@ -4,7 +4,6 @@
  * some of the stores that the write made. Old or new, never both, and one opening is as good as
  * two.
  */
-#include "drivers/btt_check.h"
 #include "drivers/btt_state.h"
 #include "tests/btt_case.h"
 #include "tests/test.h"
@@ -14,7 +13,6 @@
 enum { SECTOR = 70, GENERATIONS = 4 };
 
 static char *before, *after, *found; /* the whole medium, each */
-static uint64_t bits[64];
 
 static void save(char *copy)
 {
@@ -34,26 +32,11 @@ static void add(const void *at, size_t bytes)
 	memcpy(btt_case_at(offset), after + offset, bytes);
 }
 
-/* What the checker has to say, and that it says the same of a BTT that it may not repair. */
-static void expect_sound(uint64_t pending)
-{
-	struct btt_checked result;
-	struct btt_check check = {
-		.memory = btt_place,
-		.access = BTT_READ_ONLY,
-		.bitmap = bits,
-		.bitmap_bytes = sizeof(bits),
-	};
-
-	expect_eq(btt_check(&check, &result), 0);
-	expect_eq(result.found[BTT_FAULT_LOG_PENDING], pending);
-}
-
 /* Opens what is on the medium, in each way, and twice. */
 static void expect_recovery(unsigned recovered, uint32_t generation)
 {
 	save(found);
-	expect_sound(recovered);
+	btt_case_expect_sound(recovered);
 	btt_case_open(BTT_READ_ONLY);
 	expect_eq(btt_case.recovered, recovered);
 	btt_case_expect(SECTOR, generation);
@@ -62,14 +45,14 @@ static void expect_recovery(unsigned recovered, uint32_t generation)
 	expect_eq(btt_case.recovered, recovered);
 	btt_case_expect(SECTOR, generation);
 	save(found);
-	expect_sound(0);
+	btt_case_expect_sound(0);
 	btt_case_open(BTT_READ_WRITE);
 	expect_eq(btt_case.recovered, 0);
 	btt_case_expect(SECTOR, generation);
 	expect(memcmp(found, btt_case_at(0), AREA_SIZE) == 0);
 	require(btt_case_stamp(SECTOR, generation + 100) == 0);
 	btt_case_expect(SECTOR, generation + 100);
-	expect_sound(0);
+	btt_case_expect_sound(0);
 }
 
 /* The parts of the medium that a write of CPU 0 stores to. */
@@ -234,7 +217,7 @@ TEST(btt_recovery, cut_within_recovery)
 	for (uint32_t finished = 0; finished <= LANES; finished++) {
 		btt_case_make(BTT_VERSION_2_0, 512);
 		leave_unfinished(LANES, finished);
-		expect_sound(LANES - finished);
+		btt_case_expect_sound(LANES - finished);
 		btt_case_open(finished % 2 ? BTT_READ_ONLY : BTT_READ_WRITE);
 		expect_eq(btt_case.recovered, LANES - finished);
 		for (uint32_t i = 0; i < LANES; i++)
