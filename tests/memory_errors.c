@@ -8,6 +8,7 @@
 #include "mm/page.h"
 #include "mm/persist.h"
 #include "tests/harness/disk.h"
+#include "tests/harness/frame_chain.h"
 #include "tests/harness/memory.h"
 #include "tests/inject.h"
 #include "tests/test.h"
@@ -82,21 +83,11 @@ TEST(memory_errors, pinned_area_waits_for_its_pins)
 	expect_lost_alone(area, phys_to_pfn(line));
 }
 
-/* Frames that are taken and not given back yet, linked through themselves; 0: no more. */
-static void give_back(pfn_t last)
-{
-	while (last.n) {
-		pfn_t next = *(pfn_t *)test_virt(last, 0);
-
-		expect_eq(frame_free(last, PAGE_SIZE), 0);
-		last = next;
-	}
-}
-
 /* A frame that goes bad while it is free is not handed out, though all memory is. */
 TEST(memory_errors, bad_frame_is_not_handed_out)
 {
-	pfn_t area, last = pfn(0), frame;
+	struct frame_chain chain = {.room = frames_free(MEMORY_DRAM)};
+	pfn_t area, frame;
 	bool found = false;
 	phys_t line;
 
@@ -108,10 +99,9 @@ TEST(memory_errors, bad_frame_is_not_handed_out)
 	while (frame_alloc(MEMORY_DRAM, NODE_ANY, PAGE_SIZE, &frame) == 0) {
 		found |= pfn_eq(pfn_area(frame), area);
 		expect(!pfn_eq(frame, phys_to_pfn(line)));
-		*(pfn_t *)test_virt(frame, 0) = last;
-		last = frame;
+		frame_chain_push(&chain, frame, PAGE_SIZE);
 	}
-	give_back(last);
+	frame_chain_free(&chain);
 	expect(found);
 	frame_alloc_flush();
 	repair_area(area);
