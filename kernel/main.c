@@ -25,6 +25,7 @@
 #include "kernel/paging.h"
 #include "kernel/percpu.h"
 #include "kernel/power.h"
+#include "kernel/registers.h"
 #include "kernel/screen.h"
 #include "kernel/smp.h"
 #include "kernel/time.h"
@@ -191,6 +192,11 @@ static void permit_writes(void)
 	}
 }
 
+/* Ticks of the time stamp counter that describe_memory() took, in which it cleared the metadata. */
+static struct {
+	uint64_t page_map, allocator;
+} bring_up;
+
 /*
  * Page descriptors for all regions, and the allocator on them. Both lie in early memory, whose own
  * frames are then taken out of the regions: at a boundary of areas, so that the map needs no more
@@ -198,18 +204,24 @@ static void permit_writes(void)
  */
 static void describe_memory(void)
 {
+	uint64_t start = rdtsc();
 	size_t bytes = page_map_size(inventory.regions, inventory.nr_regions);
 	size_t room = bytes + INVENTORY_TAKES_MAX * PAGE_SIZE;
 	void *metadata = early_alloc(room);
+	uint64_t map_cleared = rdtsc();
 	void *allocator = early_alloc(frame_alloc_size(inventory.regions, inventory.nr_regions) +
 				      INVENTORY_TAKES_MAX * PAGE_SIZE);
+	uint64_t allocator_cleared = rdtsc(), map_begun;
 	struct early_run run = early_memory_close();
 
 	if (inventory_take(&inventory, run.start, run.end) ||
 	    page_map_size(inventory.regions, inventory.nr_regions) > room ||
 	    page_map_init(inventory.regions, inventory.nr_regions, metadata))
 		host_panic("the regions cannot be described");
+	map_begun = rdtsc();
 	frame_alloc_init(allocator);
+	bring_up.page_map = map_cleared - start + (map_begun - allocator_cleared);
+	bring_up.allocator = allocator_cleared - map_cleared + (rdtsc() - map_begun);
 	inventory_publish(&inventory);
 }
 
@@ -257,6 +269,8 @@ static void print_metadata(void)
 		     usage.directory_bytes, usage.area_bytes, usage.table_bytes,
 		     usage.spare_table_bytes, usage.cpu_bytes, frame_alloc_bytes(), paging_bytes(),
 		     heap_bytes());
+	console_line("# bring-up page-map=%llu allocator=%llu units=ticks",
+		     (unsigned long long)bring_up.page_map, (unsigned long long)bring_up.allocator);
 	console_line("# areas all=%llu split=%llu ragged=%llu", (unsigned long long)usage.areas,
 		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
 }
