@@ -15,7 +15,8 @@ static int check_operation(const struct block_device *device, const struct bio *
 			return -EINVAL;
 		return device->read_only ? -EROFS : 0;
 	case BLOCK_FLUSH:
-		return bio->flags || bio->nr_pieces || bio->sector ? -EINVAL : 0;
+		return bio->flags || bio->nr_pieces || bio->nr_segments || bio->sector ? -EINVAL
+										       : 0;
 	}
 	return -EINVAL;
 }
@@ -27,6 +28,33 @@ static bool is_good_piece(const struct block_device *device, const struct bio_pi
 	return piece->page && piece->length != 0 && piece->length <= size &&
 	       piece->offset <= size - piece->length && (piece->length & device->block_mask) == 0 &&
 	       (piece->offset & device->dma_mask) == 0;
+}
+
+static bool is_good_segment(const struct block_device *device, const struct segment *segment)
+{
+	return segment->length != 0 && (segment->length & device->block_mask) == 0 &&
+	       (segment->start.addr & device->dma_mask) == 0;
+}
+
+/* Whether the device may reach it: no page table stops DMA. */
+static int check_reach(const struct bio *bio, const struct segment *segment)
+{
+	uint64_t last = segment->start.addr + segment->length - 1;
+	uint64_t next = segment->start.addr;
+
+	if (last < next)
+		return -EFAULT;
+	do {
+		const struct region *region = pfn_to_region(phys_to_pfn(phys(next)));
+
+		if (!region)
+			return -EFAULT;
+		if (bio->operation == BLOCK_READ && region->kind == MEMORY_PERSISTENT &&
+		    !region->writable)
+			return -EACCES;
+		next = pfn_to_phys(region->end).addr;
+	} while (next <= last);
+	return 0;
 }
 
 static int check_sectors(const struct block_device *device, const struct bio *bio, uint64_t bytes)
@@ -89,6 +117,26 @@ static int hold_pages(const struct block_device *device, const struct bio *bio)
 	return error;
 }
 
+/* Checks memory that the submitter holds. */
+static int check_segments(const struct block_device *device, const struct bio *bio)
+{
+	uint64_t bytes = 0;
+
+	if (!bio->segments)
+		return -EINVAL;
+	for (size_t i = 0; i < bio->nr_segments; i++) {
+		const struct segment *segment = &bio->segments[i];
+		int error = is_good_segment(device, segment) ? check_reach(bio, segment) : -EINVAL;
+
+		if (error)
+			return error;
+		if (segment->length > UINT64_MAX - bytes)
+			return -ERANGE;
+		bytes += segment->length;
+	}
+	return check_sectors(device, bio, bytes);
+}
+
 /* --- Requests. --- */
 
 static size_t smaller(size_t a, size_t b)
@@ -133,34 +181,46 @@ static inline unsigned known_flags(const struct block_device *device)
 	return device->fua ? BLOCK_FUA : 0;
 }
 
+/* Number `nr` of the bio's list, whichever of the two it has. */
+static inline struct segment run_of(const struct bio *bio, size_t nr)
+{
+	const struct bio_piece *piece = &bio->pieces[nr];
+
+	if (bio->nr_pieces == 0)
+		return bio->segments[nr];
+	return (struct segment){
+		phys_add(pfn_to_phys(page_to_pfn(piece->page)), piece->offset),
+		piece->length,
+	};
+}
+
 void bio_next_request(const struct block_device *device, struct bio *bio)
 {
 	struct block_request *request = &bio->request;
+	size_t nr_runs = bio->nr_pieces ? bio->nr_pieces : bio->nr_segments;
 
 	request->sector += request->bytes / SECTOR_SIZE;
 	request->bytes = 0;
 	request->nr_segments = 0;
-	if (bio->next_piece == bio->nr_pieces && bio->flush_due) {
+	if (bio->next_run == nr_runs && bio->flush_due) {
 		request->operation = BLOCK_FLUSH;
 		request->sector = 0;
 		bio->flush_due = false;
 	}
-	while (bio->next_piece < bio->nr_pieces && request->bytes < device->max_bytes) {
-		const struct bio_piece *piece = &bio->pieces[bio->next_piece];
-		phys_t page = pfn_to_phys(page_to_pfn(piece->page));
-		size_t length =
-			append(device, request, phys_add(page, piece->offset + bio->next_offset),
-			       piece->length - bio->next_offset);
+	while (bio->next_run < nr_runs && request->bytes < device->max_bytes) {
+		struct segment run = run_of(bio, bio->next_run);
+		size_t length = append(device, request, phys_add(run.start, bio->next_offset),
+				       run.length - bio->next_offset);
 
 		if (length == 0)
 			break;
 		bio->next_offset += length;
-		if (bio->next_offset == piece->length) {
-			bio->next_piece++;
+		if (bio->next_offset == run.length) {
+			bio->next_run++;
 			bio->next_offset = 0;
 		}
 	}
-	bio->more = bio->next_piece < bio->nr_pieces || bio->flush_due;
+	bio->more = bio->next_run < nr_runs || bio->flush_due;
 }
 
 int bio_prepare_any(struct block_device *device, struct bio *bio)
@@ -169,12 +229,13 @@ int bio_prepare_any(struct block_device *device, struct bio *bio)
 	int error = check_operation(device, bio);
 
 	if (!error && bio->operation != BLOCK_FLUSH)
-		error = hold_pages(device, bio);
+		error = bio->nr_pieces == 0 && bio->nr_segments != 0 ? check_segments(device, bio)
+								     : hold_pages(device, bio);
 	if (error)
 		return error;
 	bio->pin = (struct area_pin){NULL};
 	bio->flush_due = bio->flags & ~known_flags(device);
-	bio->next_piece = 0;
+	bio->next_run = 0;
 	bio->next_offset = 0;
 	request->operation = bio->operation;
 	request->flags = bio->flags & known_flags(device);

@@ -18,6 +18,11 @@
  * collapsed or freed. The submitter needs no pins of its own; a handle that went stale before the
  * pin is refused.
  *
+ * A submitter that holds its memory by other means, such as a layer above that pinned it already or
+ * the schemes of mm/schemes/, gives segments instead of pieces. The block layer checks that the
+ * device may reach them, and pins nothing: that they stay until done() is the submitter's promise,
+ * and so is it to note that they were written.
+ *
  * Completion is polled: done() is called by block_poll() only, on the CPU that submitted, whether
  * the device works at once or later. done() may submit bios, this one again too.
  *
@@ -201,6 +206,8 @@ struct bio {
 	uint64_t sector;
 	const struct bio_piece *pieces; /* none for a flush */
 	size_t nr_pieces;
+	const struct segment *segments; /* without pieces: memory that the submitter holds */
+	size_t nr_segments;
 	void (*done)(struct bio *); /* or NULL */
 	void *context;              /* the submitter's */
 
@@ -215,7 +222,7 @@ struct bio {
 	bool more;           /* it takes another request; only without such a pin */
 	bool flush_due;      /* after its last write */
 	struct area_pin pin; /* of a usual bio: one piece of a whole area, one request */
-	size_t next_piece;   /* where the next request begins */
+	size_t next_run;     /* piece or segment, where the next request begins */
 	size_t next_offset;
 	struct block_request request;
 };
@@ -224,18 +231,20 @@ struct bio {
  * 0: done() will be called. Any error: it will not be, no page is pinned, nothing was transferred.
  *
  *	-EINVAL  unknown operation or flag; FUA on what is no write; a flush with data or a sector;
- *	         no pieces; an empty piece or one past the end of its page; a sector or a length
- *	         that is no multiple of the block size, or a start that misses the DMA alignment
+ *	         neither pieces nor segments; one that is empty, or a piece past the end of its
+ *	         page; a sector or a length that is no multiple of the block size, or a start
+ *	         that misses the DMA alignment
  *	-ERANGE  sectors past the end of the device
  *	-EROFS   a write to a device that is read-only
  *	-EACCES  a read into persistent memory that may not be written: page tables do not stop DMA
+ *	-EFAULT  a segment of which a byte is in no region
  *	-ESTALE  a handle that no longer names a page, since its area was split or collapsed
  *	-EIO     a page that cannot be pinned: it is poisoned or has PAGE_PINS_MAX pins
  *	-EAGAIN  the device's queue is full: poll and try again
  *
  * What goes wrong later is the bio's status: -EIO of the medium, -ETIMEDOUT, -ENODEV when the
  * device is not there any more, or what the driver says.
- * A read marks its pages dirty, one that failed too.
+ * A read marks its pages dirty, one that failed too; of segments it knows no pages.
  */
 int block_submit(struct block_device *, struct bio *) must_check;
 

@@ -29,17 +29,6 @@ static struct block_device *create_ramdisk(void)
 	return &ramdisk.device;
 }
 
-/* A persistent region that may not be written; skips the test when there is none. */
-static const struct region *protected_region(void)
-{
-	const struct region *region = NULL;
-
-	while ((region = next_region(region, MEMORY_PERSISTENT)) != NULL)
-		if (!region->writable)
-			return region;
-	skip("all persistent memory may be written, or there is none");
-}
-
 /* The region's first frames, which need not begin an area. */
 static struct block_device *create_pmem_disk(const struct region *region)
 {
@@ -177,7 +166,7 @@ TEST(block, pmem_flushes)
 /* A disk of memory that may not be written refuses to write, and can be read to its end. */
 TEST(block, pmem_without_permission_is_read_only)
 {
-	struct block_device *device = create_pmem_disk(protected_region());
+	struct block_device *device = create_pmem_disk(first_protected());
 	pfn_t memory = test_take(MEMORY_DRAM, PAGE_SIZE);
 	struct bio_piece piece = {pfn_to_page(memory), 0, PAGE_SIZE};
 
@@ -195,7 +184,7 @@ TEST(block, pmem_without_permission_is_read_only)
 TEST(block, read_into_protected_memory_is_refused)
 {
 	struct block_device *device = create_ramdisk();
-	const struct region *region = protected_region();
+	const struct region *region = first_protected();
 	/* Its ends, where it may be split for good, and the middle. */
 	const pfn_t frames[] = {region->start,
 				pfn_area(pfn_add(region->start, region_frames(region) / 2)),

@@ -96,3 +96,13 @@ const struct region *next_writable(const struct region *region)
 		skip("the machine has no persistent memory");
 	skip("no persistent memory may be written; write=all or write=NAME permits it");
 }
+
+const struct region *first_protected(void)
+{
+	const struct region *region = NULL;
+
+	while ((region = next_region(region, MEMORY_PERSISTENT)) != NULL)
+		if (!region->writable)
+			return region;
+	skip("all persistent memory may be written, or there is none");
+}

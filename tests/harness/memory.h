@@ -33,3 +33,6 @@ const struct region *next_region(const struct region *region, enum memory_kind);
 
 /* The next persistent region that may be written; skips the test when there is none at all. */
 const struct region *next_writable(const struct region *region);
+
+/* A persistent region that may not be written; skips the test when there is none. */
+const struct region *first_protected(void);
