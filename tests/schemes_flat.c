@@ -34,9 +34,10 @@ TEST(schemes_flat, full_count_is_refused)
 	scheme = ground_begin(&flat_scheme, FRAMES, 0);
 	require(scheme_pin(scheme, scheme->start, &page) == 0);
 	flat = flat_page(scheme, scheme->start);
-	atomic_fetch_add(&flat->word, FRAME_PINS - FRAME_ONE_PIN);
-	expect_eq(scheme_pin(scheme, scheme->start, &page), -EOVERFLOW);
-	expect_eq(scheme_pins(scheme, scheme->start), FRAME_PINS >> FRAME_PIN_SHIFT);
+	atomic_fetch_add(&flat->word, (FRAME_PINS_MAX - 1) * FRAME_ONE_PIN);
+	for (unsigned i = 0; i < 2; i++)
+		expect_eq(scheme_pin(scheme, scheme->start, &page), -EOVERFLOW);
+	expect_eq(scheme_pins(scheme, scheme->start), FRAME_PINS_MAX);
 	scheme_unpin(scheme, page, SCHEME_CLEAN);
 	expect_eq(scheme_pin(scheme, scheme->start, &page), 0);
 }
@@ -61,6 +62,11 @@ TEST(schemes_flat, changes_are_counted)
 	expect_eq(flat_changes(scheme), 4);
 	scheme_unpin(scheme, page, SCHEME_WRITTEN);
 	expect_eq(flat_changes(scheme), 5);
+	/* A pin that is refused was stored and taken back. */
+	expect_eq(scheme_poison(scheme, scheme->start), 0);
+	expect_eq(scheme_pin(scheme, scheme->start, &page), -EIO);
+	expect_eq(flat_changes(scheme), 8);
+	expect_eq(scheme_pins(scheme, scheme->start), 0);
 }
 
 /*

@@ -41,55 +41,59 @@ static void usage(struct scheme *scheme, struct scheme_usage *usage)
 
 int flat_pin(struct scheme *scheme, pfn_t frame, struct scheme_page **page)
 {
-	struct flat_page *found = flat_page(scheme, frame);
+	struct flat_page *found;
 
-	if (unlikely(!found))
+	if (unlikely(!scheme_has(scheme, frame)))
 		return -ENOENT;
+	found = flat_at(scheme, frame);
 	*page = flat_handle(found);
 	return frame_word_pin(&found->word);
-}
-
-static inline void unpin(struct flat_page *page, enum scheme_written written)
-{
-	if (written)
-		frame_word_unpin_dirty(&page->word);
-	else
-		frame_word_unpin(&page->word);
 }
 
 void flat_unpin(struct scheme *scheme, struct scheme_page *page, enum scheme_written written)
 {
 	(void)scheme;
-	unpin(behind(page), written);
+	frame_word_unpin(&behind(page)->word, written);
+}
+
+/* Takes back the pins of a range from its first page up to one that was refused. */
+static int give_back(struct flat_page *first, struct flat_page *refused, int error)
+{
+	while (refused-- > first)
+		frame_word_unpin(&refused->word, false);
+	return error;
 }
 
 int flat_pin_range(struct scheme *scheme, struct scheme_range *range)
 {
-	struct flat_page *first = flat_page(scheme, range->start);
+	struct flat_page *first, *end;
 	int error = scheme_range_check(scheme, range);
-	uint64_t pinned = 0;
 
 	if (error)
 		return error;
-	while (!error && pinned < range->frames) {
-		error = frame_word_pin(&first[pinned].word);
-		pinned += !error;
+	first = flat_at(scheme, range->start);
+	end = first + range->frames;
+	for (struct flat_page *page = first; page < end; page++) {
+		error = frame_word_pin(&page->word);
+		if (unlikely(error))
+			return give_back(first, page, error);
 	}
-	if (!error)
-		error = scheme_range_append(range);
-	if (unlikely(error))
-		while (pinned > 0)
-			frame_word_unpin(&first[--pinned].word);
-	return error;
+	error = scheme_range_append(range);
+	return likely(!error) ? 0 : give_back(first, end, error);
 }
 
 void flat_unpin_range(struct scheme *scheme, const struct scheme_range *range,
 		      enum scheme_written written)
 {
-	struct flat_page *first = flat_page(scheme, range->start);
+	struct flat_page *page = flat_at(scheme, range->start);
+	struct flat_page *end = page + range->frames;
 
-	for (uint64_t i = 0; i < range->frames; i++)
-		unpin(&first[i], written);
+	if (written)
+		for (; page < end; page++)
+			frame_word_unpin(&page->word, true);
+	else
+		for (; page < end; page++)
+			frame_word_unpin(&page->word, false);
 }
 
 struct scheme_page *flat_find(struct scheme *scheme, pfn_t frame)

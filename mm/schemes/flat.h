@@ -28,12 +28,16 @@ extern const struct scheme_ops flat_scheme;
 
 /* --- For schemes that have such an array elsewhere, or something in front of it --- */
 
+/* The descriptor of a frame that is the instance's. */
+static inline struct flat_page *flat_at(const struct scheme *scheme, pfn_t frame)
+{
+	return &((const struct flat *)scheme)->pages[frame.n - scheme->start.n];
+}
+
 /* The descriptor of a frame, or NULL: it is not the instance's. */
 static inline struct flat_page *flat_page(const struct scheme *scheme, pfn_t frame)
 {
-	const struct flat *flat = (const struct flat *)scheme;
-
-	return likely(scheme_has(scheme, frame)) ? &flat->pages[frame.n - scheme->start.n] : NULL;
+	return likely(scheme_has(scheme, frame)) ? flat_at(scheme, frame) : NULL;
 }
 
 static inline struct scheme_page *flat_handle(struct flat_page *page)

@@ -131,10 +131,7 @@ static inline void unpin_page(struct proxy_scheme *scheme, struct scheme_page *h
 	} else if (atomic_fetch_sub(&proxy->pins, 1) == 1) {
 		slots_give(&scheme->slots, (uint32_t)(proxy - scheme->proxies));
 	}
-	if (written)
-		frame_word_unpin_dirty(&page->word);
-	else
-		frame_word_unpin(&page->word);
+	frame_word_unpin(&page->word, written);
 }
 
 static int pin_as(struct scheme *scheme, pfn_t frame, struct scheme_owner owner,
@@ -215,7 +212,7 @@ int plain_page_put(struct scheme *scheme, struct scheme_page *handle)
 {
 	if (catches(scheme, handle))
 		return -EINVAL;
-	frame_word_unpin(&((struct flat_page *)handle)->word);
+	frame_word_unpin(&((struct flat_page *)handle)->word, false);
 	return 0;
 }
 
