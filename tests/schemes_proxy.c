@@ -153,7 +153,7 @@ static void give_all(uint32_t *mine, unsigned nr)
 {
 	while (nr-- > 0) {
 		atomic_fetch_sub(&users[mine[nr]], 1);
-		slots_give(&slots, mine[nr]);
+		slots_give(&slots, slots_hand(&slots), mine[nr]);
 	}
 }
 
@@ -210,7 +210,7 @@ TEST(schemes_proxy, slots_go_round)
 		}
 		expect(!slots_take(&slots, &slot));
 		for (uint32_t i = 0; i < MANY; i++)
-			slots_give(&slots, i);
+			slots_give(&slots, slots_hand(&slots), i);
 		expect_eq(slots_free(&slots), MANY);
 	}
 }

@@ -91,93 +91,167 @@ static void usage(struct scheme *scheme, struct scheme_usage *usage)
 
 /* --- Pins --- */
 
-static inline int pin_page(struct proxy_scheme *scheme, struct flat_page *page,
-			   struct scheme_owner owner, struct scheme_page **handle)
+/* Makes a proxy of a slot that this CPU has, for a page that is pinned. */
+static inline struct scheme_page *make_proxy(struct proxy_scheme *scheme, uint32_t slot,
+					     struct flat_page *page, struct scheme_owner owner)
 {
-	struct proxy *proxy;
-	uint32_t slot;
-	int error;
+	struct proxy *proxy = &scheme->proxies[slot];
 
-	if (unlikely(!slots_take(&scheme->slots, &slot)))
-		return -ENOMEM;
-	error = frame_word_pin(&page->word);
-	if (unlikely(error)) {
-		slots_give(&scheme->slots, slot);
-		return error;
-	}
-	proxy = &scheme->proxies[slot];
 	proxy->page = page;
 	proxy->owner = owner;
 	atomic_store_explicit(&proxy->pins, 1, memory_order_relaxed);
-	*handle = handle_of(proxy);
+	return handle_of(proxy);
+}
+
+/* The rest of a pin where this CPU has no proxy at hand. Apart, so that others need no stack. */
+static __attribute__((noinline)) int refill_and_make(struct proxy_scheme *scheme,
+						     struct flat_page *page,
+						     struct scheme_owner owner,
+						     struct scheme_page **handle)
+{
+	uint32_t slot;
+
+	if (!slots_take(&scheme->slots, &slot)) {
+		frame_word_unpin(&page->word, false);
+		return -ENOMEM;
+	}
+	*handle = make_proxy(scheme, slot, page, owner);
 	return 0;
 }
 
-static inline void unpin_page(struct proxy_scheme *scheme, struct scheme_page *handle,
-			      enum scheme_written written)
+static inline int pin_frame(struct scheme *scheme, pfn_t frame, struct scheme_owner owner,
+			    struct scheme_page **handle)
 {
-	struct proxy *proxy = proxy_behind(handle);
+	struct proxy_scheme *proxies = instance(scheme);
+	struct slots_hand *hand;
 	struct flat_page *page;
+	int error;
 
-	if (unlikely(!is_proxy(handle)))
-		host_panic("a plain page is unpinned like a proxy");
-	if (unlikely(atomic_load(&proxy->pins) == 0))
-		host_panic("a proxy is unpinned that is not pinned");
-	page = proxy->page;
-	/* Only who has a pin can take another: the last one meets nobody. */
-	if (atomic_load(&proxy->pins) == 1) {
-		atomic_store_explicit(&proxy->pins, 0, memory_order_relaxed);
-		slots_give(&scheme->slots, (uint32_t)(proxy - scheme->proxies));
-	} else if (atomic_fetch_sub(&proxy->pins, 1) == 1) {
-		slots_give(&scheme->slots, (uint32_t)(proxy - scheme->proxies));
-	}
-	frame_word_unpin(&page->word, written);
+	if (unlikely(!scheme_has(scheme, frame)))
+		return -ENOENT;
+	page = flat_at(scheme, frame);
+	error = frame_word_pin(&page->word);
+	if (unlikely(error))
+		return error;
+	hand = slots_hand(&proxies->slots);
+	if (unlikely(hand->nr == 0))
+		return refill_and_make(proxies, page, owner, handle);
+	*handle = make_proxy(proxies, hand->slots[--hand->nr], page, owner);
+	return 0;
 }
 
 static int pin_as(struct scheme *scheme, pfn_t frame, struct scheme_owner owner,
 		  struct scheme_page **handle)
 {
-	struct flat_page *page = flat_page(scheme, frame);
-
-	return likely(page != NULL) ? pin_page(instance(scheme), page, owner, handle) : -ENOENT;
+	return pin_frame(scheme, frame, owner, handle);
 }
 
 static int pin(struct scheme *scheme, pfn_t frame, struct scheme_page **handle)
 {
-	return pin_as(scheme, frame, (struct scheme_owner){0, 0}, handle);
+	return pin_frame(scheme, frame, (struct scheme_owner){0, 0}, handle);
+}
+
+/* An unpin of a proxy that has more pins than this, or of what is none. Apart, as above. */
+static __attribute__((noinline)) void
+unpin_another(struct proxy_scheme *scheme, struct scheme_page *handle, enum scheme_written written)
+{
+	struct proxy *proxy = proxy_behind(handle);
+	unsigned pins;
+
+	if (!is_proxy(handle))
+		host_panic("a plain page is unpinned like a proxy");
+	pins = atomic_fetch_sub(&proxy->pins, 1);
+	if (pins == 0)
+		host_panic("a proxy is unpinned that is not pinned");
+	frame_word_unpin(&proxy->page->word, written);
+	if (pins == 1)
+		slots_give(&scheme->slots, slots_hand(&scheme->slots),
+			   (uint32_t)(proxy - scheme->proxies));
+}
+
+/* Whether a proxy has one pin. Only who has a pin can take another: it meets nobody. */
+static inline bool is_only_pin(const struct scheme_page *handle)
+{
+	return is_proxy(handle) && atomic_load(&proxy_behind(handle)->pins) == 1;
+}
+
+static inline void unpin_page(struct proxy_scheme *scheme, struct slots_hand *hand,
+			      struct scheme_page *handle, enum scheme_written written)
+{
+	struct proxy *proxy = proxy_behind(handle);
+
+	if (unlikely(!is_only_pin(handle))) {
+		unpin_another(scheme, handle, written);
+		return;
+	}
+	atomic_store_explicit(&proxy->pins, 0, memory_order_relaxed);
+	frame_word_unpin(&proxy->page->word, written);
+	slots_give(&scheme->slots, hand, (uint32_t)(proxy - scheme->proxies));
 }
 
 static void unpin(struct scheme *scheme, struct scheme_page *handle, enum scheme_written written)
 {
-	unpin_page(instance(scheme), handle, written);
-}
+	struct proxy_scheme *proxies = instance(scheme);
 
-static int pin_range(struct scheme *scheme, struct scheme_range *range)
-{
-	struct flat_page *first = flat_page(scheme, range->start);
-	int error = scheme_range_check(scheme, range);
-	uint64_t pinned = 0;
-
-	if (error)
-		return error;
-	while (!error && pinned < range->frames) {
-		error = pin_page(instance(scheme), &first[pinned], (struct scheme_owner){0, 0},
-				 &range->pages[pinned]);
-		pinned += !error;
-	}
-	if (!error)
-		error = scheme_range_append(range);
-	if (unlikely(error))
-		while (pinned > 0)
-			unpin_page(instance(scheme), range->pages[--pinned], SCHEME_CLEAN);
-	return error;
+	unpin_page(proxies, slots_hand(&proxies->slots), handle, written);
 }
 
 static void unpin_range(struct scheme *scheme, const struct scheme_range *range,
 			enum scheme_written written)
 {
-	for (uint64_t i = 0; i < range->frames; i++)
-		unpin_page(instance(scheme), range->pages[i], written);
+	struct proxy_scheme *proxies = instance(scheme);
+	struct slots_hand *hand = slots_hand(&proxies->slots);
+	struct scheme_page **handle = range->pages, **end = handle + range->frames;
+
+	if (written)
+		for (; handle < end; handle++)
+			unpin_page(proxies, hand, *handle, SCHEME_WRITTEN);
+	else
+		for (; handle < end; handle++)
+			unpin_page(proxies, hand, *handle, SCHEME_CLEAN);
+}
+
+/* Pins frames that follow each other, as many as this CPU has proxies at hand for. Adds to `pinned`
+ * how many that were. */
+static inline int pin_batch(struct proxy_scheme *scheme, struct scheme_range *range,
+			    uint64_t *pinned)
+{
+	struct slots_hand *hand = slots_hand(&scheme->slots);
+	struct flat_page *page = flat_at(&scheme->flat.scheme, pfn_add(range->start, *pinned));
+	struct scheme_page **handle = &range->pages[*pinned];
+	uint64_t left = range->frames - *pinned;
+	uint32_t nr = hand->nr, stop = left < nr ? nr - (uint32_t)left : 0;
+	int error = 0;
+
+	for (; nr > stop; page++) {
+		error = frame_word_pin(&page->word);
+		if (unlikely(error))
+			break;
+		*handle++ =
+			make_proxy(scheme, hand->slots[--nr], page, (struct scheme_owner){0, 0});
+	}
+	hand->nr = nr;
+	*pinned = (uint64_t)(handle - range->pages);
+	return error;
+}
+
+static int pin_range(struct scheme *scheme, struct scheme_range *range)
+{
+	struct proxy_scheme *proxies = instance(scheme);
+	int error = scheme_range_check(scheme, range);
+	uint64_t pinned = 0;
+
+	if (error)
+		return error;
+	while (!error && pinned < range->frames)
+		error = slots_refill(&proxies->slots) ? pin_batch(proxies, range, &pinned)
+						      : -ENOMEM;
+	if (!error)
+		error = scheme_range_append(range);
+	if (unlikely(error))
+		while (pinned > 0)
+			unpin(scheme, range->pages[--pinned], SCHEME_CLEAN);
+	return error;
 }
 
 int proxy_pin_again(struct scheme *scheme, struct scheme_page *handle)

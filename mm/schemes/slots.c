@@ -7,6 +7,12 @@ enum { SLOTS_AT_ONCE = SLOTS_AT_HAND / 2 };
 #define TOP_SLOT       UINT32_MAX
 #define TOP_ONE_CHANGE ((uint64_t)1 << 32)
 
+/* The top after a change: a slot + 1, or 0. */
+static uint64_t changed(uint64_t top, uint32_t link)
+{
+	return ((top & ~(uint64_t)TOP_SLOT) + TOP_ONE_CHANGE) | link;
+}
+
 size_t slots_bytes(uint32_t nr)
 {
 	return host_cpus() * sizeof(struct slots_hand) + nr * sizeof(uint32_t);
@@ -25,45 +31,59 @@ void slots_begin(struct slots *slots, uint32_t nr, void *memory)
 	atomic_store(&slots->top, nr > 0);
 }
 
-/* A slot that another CPU takes meanwhile leads anywhere, but then the top has changed. */
-static bool pop(struct slots *slots, uint32_t *slot)
+/*
+ * Moves what is on the stack into an empty hand. A slot that another CPU takes meanwhile leads
+ * anywhere, but then the top has changed, even if it is the same slot again.
+ */
+static void pop(struct slots *slots, struct slots_hand *hand)
 {
 	uint64_t old = atomic_load(&slots->top);
-	uint64_t next;
+	uint32_t link, nr;
 
 	do {
-		if (!(old & TOP_SLOT))
-			return false;
-		*slot = (uint32_t)(old & TOP_SLOT) - 1;
-		next = atomic_load_explicit(&slots->next[*slot], memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(
-		&slots->top, &old, ((old & ~(uint64_t)TOP_SLOT) + TOP_ONE_CHANGE) | next));
-	return true;
+		link = (uint32_t)(old & TOP_SLOT);
+		for (nr = 0; link && nr < SLOTS_AT_ONCE; nr++) {
+			hand->slots[nr] = link - 1;
+			link = atomic_load_explicit(&slots->next[link - 1], memory_order_relaxed);
+		}
+	} while (nr > 0 && !atomic_compare_exchange_weak(&slots->top, &old, changed(old, link)));
+	hand->nr = nr;
 }
 
-static void push(struct slots *slots, uint32_t slot)
+/* Moves the upper half of a full hand onto the stack. */
+static void push(struct slots *slots, struct slots_hand *hand)
 {
 	uint64_t old = atomic_load(&slots->top);
+	uint32_t nr = SLOTS_AT_HAND - 1, link = hand->slots[nr] + 1;
+	_Atomic uint32_t *last = &slots->next[link - 1];
 
+	while (nr > SLOTS_AT_HAND - SLOTS_AT_ONCE) {
+		uint32_t slot = hand->slots[--nr];
+
+		atomic_store_explicit(&slots->next[slot], link, memory_order_relaxed);
+		link = slot + 1;
+	}
 	do
-		atomic_store_explicit(&slots->next[slot], (uint32_t)(old & TOP_SLOT),
-				      memory_order_relaxed);
-	while (!atomic_compare_exchange_weak(&slots->top, &old,
-					     ((old & ~(uint64_t)TOP_SLOT) + TOP_ONE_CHANGE) |
-						     ((uint64_t)slot + 1)));
+		atomic_store_explicit(last, (uint32_t)(old & TOP_SLOT), memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(&slots->top, &old, changed(old, link)));
+	hand->nr = nr;
 }
 
-bool slots_refill(struct slots *slots, struct slots_hand *hand)
+bool slots_refill(struct slots *slots)
 {
-	while (hand->nr < SLOTS_AT_ONCE && pop(slots, &hand->slots[hand->nr]))
-		hand->nr++;
+	struct slots_hand *hand = slots_hand(slots);
+
+	if (hand->nr == 0)
+		pop(slots, hand);
 	return hand->nr > 0;
 }
 
-void slots_spill(struct slots *slots, struct slots_hand *hand)
+void slots_spill(struct slots *slots, uint32_t slot)
 {
-	while (hand->nr > SLOTS_AT_HAND - SLOTS_AT_ONCE)
-		push(slots, hand->slots[--hand->nr]);
+	struct slots_hand *hand = slots_hand(slots);
+
+	push(slots, hand);
+	hand->slots[hand->nr++] = slot;
 }
 
 uint32_t slots_free(const struct slots *slots)

@@ -4,15 +4,11 @@
  * every point, from each of some states; afterwards the scheme must have what the two were told.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/proxy.h"
-#include "mm/schemes/slots.h"
-#include "tests/harness/memory.h"
 #include "tests/harness/scheme_ground.h"
-#include "tests/host/cpu_number.h"
 #include "tests/host/step/step.h"
 #include "tests/test.h"
 
@@ -362,93 +358,4 @@ TEST(step, proxies_meet)
 	b = A + 1;
 	ground_take(MEMORY_DRAM);
 	note("%u points", meet_all(&proxy_scheme, of_proxies, ARRAY_SIZE(of_proxies), PINNED));
-}
-
-/* --- Slots --- */
-
-enum { SLOTS = 8 * SLOTS_AT_HAND };
-
-static struct slots slots;
-static uint32_t taken[CPUS];
-static bool has_taken[CPUS];
-
-static void take(unsigned cpu)
-{
-	has_taken[cpu] = slots_take(&slots, &taken[cpu]);
-}
-
-static void take_first(void)
-{
-	take(0);
-}
-
-static void take_second(void)
-{
-	take(1);
-}
-
-static void give_first(void)
-{
-	slots_give(&slots, taken[0]);
-	has_taken[0] = false;
-}
-
-static void give_second(void)
-{
-	slots_give(&slots, taken[1]);
-	has_taken[1] = false;
-}
-
-/* Fills the hand of a CPU. Returns how many slots that took besides. */
-static unsigned fill_hand(unsigned cpu)
-{
-	uint32_t mine[SLOTS_AT_HAND];
-	unsigned nr = 0;
-
-	cpu_number_set(cpu);
-	while (nr < SLOTS_AT_HAND)
-		require(slots_take(&slots, &mine[nr++]));
-	while (slots.hands[cpu].nr < SLOTS_AT_HAND)
-		slots_give(&slots, mine[--nr]);
-	cpu_number_set(0);
-	return nr;
-}
-
-/* From empty hands, or from full ones and a slot for each. */
-static unsigned meet_with_slots(void *memory, bool full, void (*first)(void), void (*second)(void))
-{
-	bool met = true;
-	unsigned at = 0;
-
-	for (; met; at++) {
-		unsigned kept = 0;
-
-		memset(memory, 0, slots_bytes(SLOTS));
-		slots_begin(&slots, SLOTS, memory);
-		if (full) {
-			take(0);
-			take(1);
-			kept = fill_hand(1) + fill_hand(0);
-		}
-		met = step_between(first, second, at);
-		if (!met) {
-			cpu_number_set(1);
-			second();
-			cpu_number_set(0);
-		}
-		expect_eq(slots_free(&slots), SLOTS - kept - has_taken[0] - has_taken[1]);
-		expect(!has_taken[0] || !has_taken[1] || taken[0] != taken[1]);
-		has_taken[0] = has_taken[1] = false;
-	}
-	return at;
-}
-
-/* Empty hands are filled and full ones emptied at the same time, and no slot is lost or doubled. */
-TEST(step, slots_meet)
-{
-	void *memory = test_virt(test_take(MEMORY_DRAM, AREA_SIZE), 0);
-
-	require(slots_bytes(SLOTS) <= AREA_SIZE);
-	note("%u points", meet_with_slots(memory, false, take_first, take_second) +
-				  meet_with_slots(memory, true, give_first, give_second));
 }
