@@ -19,8 +19,9 @@
  * scheme's own, compiled with the same flags: nothing of one scheme is inlined into its user while
  * something of another is not.
  *
- * All calls but begin() may be made on any CPU at any time; a scheme in which one CPU may wait for
- * another says so in its header. Errors are negative errno values.
+ * begin() and end() are CPU 0's, outside of host_on_each_cpu(); all other calls may be made on any
+ * CPU at any time. A scheme in which one CPU may wait for another says so in its header. Errors are
+ * negative errno values.
  */
 #pragma once
 
@@ -92,6 +93,7 @@ struct scheme_ops {
 
 	void (*needs)(const struct scheme_setup *, struct scheme_needs *);
 	struct scheme *(*begin)(const struct scheme_setup *, void *dram);
+	void (*end)(struct scheme *); /* NULL: nothing to do */
 	void (*usage)(struct scheme *, struct scheme_usage *);
 
 	int (*pin)(struct scheme *, pfn_t, struct scheme_page **);
@@ -144,13 +146,23 @@ static inline void scheme_needs(const struct scheme_ops *ops, const struct schem
 
 /*
  * Makes an instance in `dram`, page aligned, zeroed and as many bytes as scheme_needs() said; both
- * are the instance's until nobody uses it any more. NULL: the run is too short for what the scheme
+ * are the instance's until scheme_end(). NULL: the run is too short for what the scheme
  * would keep in it, or it is not one that this scheme can describe.
  */
 static inline struct scheme *scheme_begin(const struct scheme_ops *ops,
 					  const struct scheme_setup *setup, void *dram)
 {
 	return ops->begin(setup, dram);
+}
+
+/*
+ * Gives an instance back of which nothing is pinned any more: what the scheme kept elsewhere is
+ * where it was before, and the memory is the caller's again.
+ */
+static inline void scheme_end(struct scheme *scheme)
+{
+	if (scheme->ops->end)
+		scheme->ops->end(scheme);
 }
 
 /* While nobody changes anything. */

@@ -135,15 +135,25 @@ static struct scheme_setup setup(uint64_t frames)
 
 static const struct contender *current;
 
+/* Of the one before, outside of what is measured. */
+static void end(void)
+{
+	if (scheme)
+		scheme_end(scheme);
+	scheme = NULL;
+}
+
 /* The memory for metadata holds something else before, and is cleared as part of it. */
 static double begin(void)
 {
 	static struct scheme nothing = {.ops = &no_scheme};
 	struct scheme_setup all = setup((uint64_t)1 << frame_bits);
 	bool map = current->ops == &two_level_scheme;
-	uint64_t start = ticks();
 	struct scheme_needs needs;
+	uint64_t start;
 
+	end();
+	start = ticks();
 	if (!current->ops) {
 		nothing.start = PMEM_START;
 		scheme = &nothing;
@@ -307,5 +317,6 @@ void bench_schemes(void)
 	for (unsigned round = 0; round < bench_options.rounds; round++)
 		for (size_t i = 0; i < nr_contenders; i++)
 			run_round(&contenders[i], round);
+	end();
 	print_all();
 }

@@ -9,6 +9,20 @@
 
 static pfn_t start;
 static char *metadata;
+static struct scheme *current;
+
+static void end_current(void)
+{
+	if (current)
+		scheme_end(current);
+	current = NULL;
+}
+
+static void clean_up(void *unused)
+{
+	(void)unused;
+	end_current();
+}
 
 void ground_take(enum memory_kind kind)
 {
@@ -21,6 +35,8 @@ void ground_take(enum memory_kind kind)
 		start = test_take(kind, AREA_SIZE);
 	}
 	metadata = test_virt(test_take(MEMORY_DRAM, GROUND_METADATA), 0);
+	current = NULL;
+	test_cleanup(clean_up, NULL);
 }
 
 pfn_t ground_start(void)
@@ -37,16 +53,16 @@ struct scheme *ground_begin(const struct scheme_ops *ops, uint64_t frames, uint3
 {
 	struct scheme_setup setup = {.start = start, .frames = frames, .pool = pool};
 	struct scheme_needs needs;
-	struct scheme *scheme;
 
+	end_current();
 	scheme_needs(ops, &setup, &needs);
 	/* What would describe so little of it is not of interest here: see two_level.h. */
 	if (needs.dram_bytes > GROUND_METADATA)
 		test_abort(__FILE__, __LINE__, "%s wants %zu bytes", ops->name, needs.dram_bytes);
 	memset(metadata, 0, needs.dram_bytes);
-	scheme = scheme_begin(ops, &setup, metadata);
-	require(scheme != NULL);
-	return scheme;
+	current = scheme_begin(ops, &setup, metadata);
+	require(current != NULL);
+	return current;
 }
 
 void ground_mend(void)

@@ -20,7 +20,7 @@ void *ground_virt(pfn_t);
 
 /*
  * Begins an instance anew over the first `frames` of the ground, with a pool of so many descriptors
- * for schemes that have one. What was there before is gone.
+ * for schemes that have one. The one before is ended, as the last one is when the test is over.
  */
 struct scheme *ground_begin(const struct scheme_ops *, uint64_t frames, uint32_t pool);
 

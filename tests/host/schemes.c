@@ -74,6 +74,7 @@ TEST(schemes_misuse, two_levels_stay_in_a_region)
 	expect(scheme_begin(&two_level_scheme, &nowhere, &instance) == NULL);
 	beyond.frames--;
 	expect(scheme_begin(&two_level_scheme, &beyond, &instance) == &instance);
+	scheme_end(&instance);
 }
 
 /* The same of pages of a pool. */
