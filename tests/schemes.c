@@ -397,6 +397,28 @@ TEST(schemes, needs_are_met)
 	each_scheme(MEMORY_DRAM, needs_are_met);
 }
 
+static unsigned ended;
+
+static void note_end(struct scheme *instance)
+{
+	ended += instance == scheme;
+}
+
+/* An instance is given back once, before the next one of the same ground begins. */
+TEST(schemes, instances_are_ended)
+{
+	struct scheme_ops with_end = *schemes[0];
+
+	ground_take(MEMORY_DRAM);
+	ended = 0;
+	scheme = ground_begin(schemes[0], FRAMES, POOL);
+	with_end.end = note_end;
+	scheme->ops = &with_end;
+	expect_eq(ended, 0);
+	(void)ground_begin(schemes[0], FRAMES, POOL);
+	expect_eq(ended, 1);
+}
+
 enum { RACERS_ROUNDS = 2000, RACED = 4 };
 
 /* Of each frame that CPUs race for: plain, since the page's lock guards it. */
