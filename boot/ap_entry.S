@@ -7,20 +7,7 @@
  * The boot page tables, which still show the first 4 GiB at their physical addresses, lead to
  * 64-bit mode. The kernel's own take over before there is a stack.
  */
-
-#define KERNEL_BASE 0xffffffff80000000
-#define PHYS(symbol) (symbol - KERNEL_BASE)
-
-#define MSR_EFER           0xc0000080
-#define EFER_LONG_MODE     (1 << 8)
-#define EFER_NO_EXECUTE    (1 << 11) /* the kernel's page tables use it */
-#define CR0_PROTECTION     (1 << 0)
-#define CR0_PAGING         (1 << 31)
-#define CR4_PHYS_EXTENSION (1 << 5)
-
-#define SELECTOR_CODE64 0x08
-#define SELECTOR_DATA   0x10
-#define SELECTOR_CODE32 0x18
+#include "boot/entry.h"
 
 	.section .rodata
 	.code16
@@ -43,13 +30,7 @@ ap_trampoline_end:
 	.section .boot.text, "ax"
 	.code32
 ap_protected_mode:
-	movl	$SELECTOR_DATA, %eax
-	movl	%eax, %ds
-	movl	%eax, %es
-	movl	%eax, %ss
-	xorl	%eax, %eax
-	movl	%eax, %fs
-	movl	%eax, %gs
+	LOAD_DATA_SEGMENTS
 
 	movl	$CR4_PHYS_EXTENSION, %eax
 	movl	%eax, %cr4

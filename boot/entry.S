@@ -8,9 +8,7 @@
  *   at KERNEL_BASE  the first 1 GiB, where the kernel was linked
  * They are writable and executable throughout and live until paging_init().
  */
-
-#define KERNEL_BASE 0xffffffff80000000
-#define PHYS(symbol) (symbol - KERNEL_BASE)
+#include "boot/entry.h"
 
 #define PVH_MAGIC 0x336ec578
 
@@ -23,14 +21,6 @@
 #define CPUID_EXTENDED      0x80000001
 #define CPUID_EDX_1GIB      26
 #define CPUID_EDX_LONG_MODE 29
-
-#define MSR_EFER           0xc0000080
-#define EFER_LONG_MODE     (1 << 8)
-#define CR0_PAGING         (1 << 31)
-#define CR4_PHYS_EXTENSION (1 << 5)
-
-#define SELECTOR_CODE64 0x08
-#define SELECTOR_DATA   0x10
 
 #define COM1             0x3f8
 #define BOOT_STACK_BYTES 65536
@@ -121,13 +111,7 @@ no_long_mode:
 
 	.code64
 long_mode:
-	movl	$SELECTOR_DATA, %eax
-	movl	%eax, %ds
-	movl	%eax, %es
-	movl	%eax, %ss
-	xorl	%eax, %eax
-	movl	%eax, %fs
-	movl	%eax, %gs
+	LOAD_DATA_SEGMENTS
 
 	movq	$boot_stack_top, %rsp
 	movl	%ebp, %edi

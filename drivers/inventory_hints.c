@@ -6,23 +6,18 @@
  */
 #include "drivers/heap_sort.h"
 #include "drivers/inventory_build.h"
+#include "drivers/sorted.h"
+
+static uint64_t handle_of(const void *nvdimm)
+{
+	return ((const struct nvdimm *)nvdimm)->handle;
+}
 
 static struct nvdimm *find_nvdimm(struct inventory *inventory, uint32_t handle)
 {
-	size_t low = 0;
-	size_t high = inventory->nr_nvdimms;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (inventory->nvdimms[middle].handle < handle)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < inventory->nr_nvdimms && inventory->nvdimms[low].handle == handle)
-		return &inventory->nvdimms[low];
-	return NULL;
+	return sorted_find((struct sorted){inventory->nvdimms, inventory->nr_nvdimms,
+					   sizeof(*inventory->nvdimms), handle_of},
+			   handle);
 }
 
 /* The whole frame counts, since it is what gets mapped without caching. */

@@ -2,6 +2,7 @@
 /* Joins mappings and control regions into NVDIMMs, and NVDIMMs into sets. */
 #include "drivers/heap_sort.h"
 #include "drivers/inventory_build.h"
+#include "drivers/sorted.h"
 
 #include <stdio.h>
 
@@ -32,22 +33,16 @@ static int control_by_index(const void *left, const void *right)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
+static uint64_t control_index(const void *control)
+{
+	return ((const struct nfit_control *)control)->index;
+}
+
 static const struct nfit_control *find_control(const struct builder *builder, uint16_t index)
 {
-	size_t low = 0;
-	size_t high = builder->nr_controls;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (builder->controls[middle].index < index)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < builder->nr_controls && builder->controls[low].index == index)
-		return &builder->controls[low];
-	return NULL;
+	return sorted_find((struct sorted){builder->controls, builder->nr_controls,
+					   sizeof(*builder->controls), control_index},
+			   index);
 }
 
 static void identify(struct nvdimm *nvdimm, const struct nfit_control *control)
@@ -134,21 +129,17 @@ static uint64_t set_cookie(struct builder *builder, const struct interleave_set 
 	return interleave_cookie(kind, builder->members, set->nr_mappings);
 }
 
+static uint64_t mapping_range(const void *mapping)
+{
+	return ((const struct inventory_mapping *)mapping)->range;
+}
+
 /* The first mapping of a range, or where it would be. */
 static size_t first_mapping(const struct inventory *inventory, uint16_t range)
 {
-	size_t low = 0;
-	size_t high = inventory->nr_mappings;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (inventory->mappings[middle].range < range)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return sorted_first((struct sorted){inventory->mappings, inventory->nr_mappings,
+					    sizeof(*inventory->mappings), mapping_range},
+			    range);
 }
 
 /*

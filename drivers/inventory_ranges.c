@@ -2,6 +2,7 @@
 /* Which ranges of the NFIT may become regions. */
 #include "drivers/heap_sort.h"
 #include "drivers/inventory_build.h"
+#include "drivers/sorted.h"
 
 static int by_index(const void *left, const void *right)
 {
@@ -12,23 +13,18 @@ static int by_index(const void *left, const void *right)
 	return a->order < b->order ? -1 : 1;
 }
 
+static uint64_t index_of(const void *range)
+{
+	return ((const struct inventory_range *)range)->index;
+}
+
 struct inventory_range *builder_find_range(struct builder *builder, uint16_t index)
 {
 	struct inventory *inventory = builder->inventory;
-	size_t low = 0;
-	size_t high = inventory->nr_ranges;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (inventory->ranges[middle].index < index)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < inventory->nr_ranges && inventory->ranges[low].index == index)
-		return &inventory->ranges[low];
-	return NULL;
+	return sorted_find((struct sorted){inventory->ranges, inventory->nr_ranges,
+					   sizeof(*inventory->ranges), index_of},
+			   index);
 }
 
 /* Whether the bytes exist at all and can be described. */

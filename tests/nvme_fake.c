@@ -244,27 +244,45 @@ TEST(nvme_fake, status_becomes_an_error)
 	expect_eq(fake.resets, 0);
 }
 
-/* A bio that fails with `error`, and one after it, when the driver has reset the controller. */
-static void check_recovery(enum fake_fault fault, int error)
+/*
+ * What a read comes to of which the controller takes the command with one fault and has another one
+ * when the driver looks.
+ */
+static int read_through(pfn_t frame, enum fake_fault before, enum fake_fault after)
 {
-	pfn_t frame = take_stamped(PAGE_SIZE, 0);
 	struct bio_piece piece = piece_of(frame, 0, PAGE_SIZE);
 	struct bio bio = make_bio(BLOCK_READ, &piece, 1);
 
-	open_sound(1, true);
 	fake_disk(0)->timeout_ms = 20;
 	fake_disk(1)->timeout_ms = 20;
-	fake.fault = fault;
+	fake.fault = before;
 	require(block_submit(fake_disk(0), &bio) == 0);
-	fake_run(); /* before the fault is over */
-	fake.fault = FAKE_SOUND;
+	fake_run();
+	fake.fault = after;
 	while (bio.status == -EINPROGRESS)
 		block_poll(fake_disk(0));
-	expect_eq(bio.status, error);
-	expect_eq(fake.resets, 1);
 	expect_eq(test_look(frame).pins, 0);
-	expect_eq(block_execute(fake_disk(0), &bio), 0);
-	expect_eq(block_execute(fake_disk(1), &bio), 0);
+	return bio.status;
+}
+
+static int read_one(size_t disk, pfn_t frame)
+{
+	struct bio_piece piece = piece_of(frame, 0, PAGE_SIZE);
+	struct bio bio = make_bio(BLOCK_READ, &piece, 1);
+
+	return block_execute(fake_disk(disk), &bio);
+}
+
+/* A read that fails with `error`, and those after it, when the driver has reset the controller. */
+static void check_recovery(enum fake_fault fault, int error)
+{
+	pfn_t frame = take_stamped(PAGE_SIZE, 0);
+
+	open_sound(1, true);
+	expect_eq(read_through(frame, fault, FAKE_SOUND), error);
+	expect_eq(fake.resets, 1);
+	expect_eq(read_one(0, frame), 0);
+	expect_eq(read_one(1, frame), 0);
 }
 
 /* What is never answered is given up, and the controller works again after a reset. */
@@ -294,27 +312,16 @@ TEST(nvme_fake, completion_with_a_wrong_head)
 	check_recovery(FAKE_BAD_HEAD, -EPROTO);
 }
 
-/* Submits, lets the controller break, and expects that it is out of use, its memory out of reach.
- */
+/* The controller breaks during a read: it is out of use, and memory is out of its reach. */
 static void check_loss(enum fake_fault fault)
 {
 	pfn_t frame = take_stamped(PAGE_SIZE, 0);
-	struct bio_piece piece = piece_of(frame, 0, PAGE_SIZE);
-	struct bio bio = make_bio(BLOCK_READ, &piece, 1);
 
 	open_sound(1, true);
-	fake_disk(0)->timeout_ms = 20;
-	fake.fault = FAKE_SILENT;
-	require(block_submit(fake_disk(0), &bio) == 0);
-	fake_run();
-	fake.fault = fault;
-	while (bio.status == -EINPROGRESS)
-		block_poll(fake_disk(0));
-	expect_eq(bio.status, -ETIMEDOUT);
-	expect_eq(test_look(frame).pins, 0);
+	expect_eq(read_through(frame, FAKE_SILENT, fault), -ETIMEDOUT);
 	expect(!fake.dma);
-	expect_eq(block_execute(fake_disk(0), &bio), -ENODEV);
-	expect_eq(block_execute(fake_disk(1), &bio), -ENODEV);
+	expect_eq(read_one(0, frame), -ENODEV);
+	expect_eq(read_one(1, frame), -ENODEV);
 }
 
 /* A controller that is gone is out of use, and so is one that does not follow a reset. */
@@ -342,20 +349,13 @@ TEST(nvme_fake, controller_that_does_not_start_again)
 /* A namespace that is another one after a reset is out of use; the others go on. */
 TEST(nvme_fake, namespace_that_changed_is_out_of_use)
 {
-	struct bio_piece piece = piece_of(take_stamped(PAGE_SIZE, 0), 0, PAGE_SIZE);
-	struct bio bio = make_bio(BLOCK_READ, &piece, 1);
+	pfn_t frame = take_stamped(PAGE_SIZE, 0);
 
 	open_sound(1, true);
-	fake_disk(0)->timeout_ms = 20;
-	fake.fault = FAKE_SILENT;
-	require(block_submit(fake_disk(0), &bio) == 0);
-	fake_run();
-	fake.fault = FAKE_SOUND;
 	fake.namespaces[0].blocks--;
-	while (bio.status == -EINPROGRESS)
-		block_poll(fake_disk(0));
-	expect_eq(block_execute(fake_disk(0), &bio), -ENODEV);
-	expect_eq(block_execute(fake_disk(1), &bio), 0);
+	expect_eq(read_through(frame, FAKE_SILENT, FAKE_SOUND), -ETIMEDOUT);
+	expect_eq(read_one(0, frame), -ENODEV);
+	expect_eq(read_one(1, frame), 0);
 }
 
 /* --- What it makes of nonsense at the start. --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sorting, and asking sorted ranges whether they touch another. */
+/* Sorting, finding what is sorted, and asking sorted ranges whether they touch another. */
 #include "drivers/heap_sort.h"
+#include "drivers/sorted.h"
 #include "drivers/span.h"
 #include "tests/test.h"
 
@@ -31,6 +32,35 @@ TEST(sort, any_order_becomes_sorted)
 			sum -= 1u << values[i];
 		}
 		expect_eq(sum, 0);
+	}
+}
+
+static uint64_t value_of(const void *element)
+{
+	return *(const uint32_t *)element;
+}
+
+/* A number is found where its first element is, and nothing is where there is none. */
+TEST(sort, numbers_are_found_as_by_looking_at_all)
+{
+	uint32_t values[12];
+
+	for (unsigned round = 0; round < 200; round++) {
+		size_t nr = test_random_below(ARRAY_SIZE(values) + 1);
+		struct sorted sorted = {values, nr, sizeof(*values), value_of};
+
+		for (size_t i = 0; i < nr; i++)
+			values[i] = (uint32_t)test_random_below(16);
+		heap_sort(values, nr, sizeof(*values), by_value);
+		for (uint32_t wanted = 0; wanted < 17; wanted++) {
+			size_t first = 0;
+
+			while (first < nr && values[first] < wanted)
+				first++;
+			expect_eq(sorted_first(sorted, wanted), first);
+			expect(sorted_find(sorted, wanted) ==
+			       (first < nr && values[first] == wanted ? &values[first] : NULL));
+		}
 	}
 }
 
