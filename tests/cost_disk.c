@@ -48,9 +48,19 @@ static void check(void)
 		count_error |= bios[i].status;
 }
 
-static void read4k_qd1(void)
+static void read4k(void)
 {
 	prepare(BLOCK_READ, 1, PAGE_SIZE);
+}
+
+static void read4k_qd1(void)
+{
+	read4k();
+}
+
+static void read64k(void)
+{
+	prepare(BLOCK_READ, 1, 16 * PAGE_SIZE);
 }
 
 static void read4k_qd32(void)
@@ -115,6 +125,19 @@ void count_disk_2m(struct block_device *disk, void (*wait_for_device)(void))
 		{.operation = count_nothing},
 		FIGURE(read2m, submit_one, 1),
 		FIGURE(write2m, submit_one, 1),
+	};
+
+	take_disk(disk);
+	count(figures, ARRAY_SIZE(figures));
+}
+
+void count_disk_reads(struct block_device *disk, void (*wait_for_device)(void))
+{
+	const struct figure figures[] = {
+		{.operation = count_nothing},
+		FIGURE(read4k, submit_one, 1),
+		FIGURE(read64k, submit_one, 1),
+		FIGURE(read2m, submit_one, 1),
 	};
 
 	take_disk(disk);

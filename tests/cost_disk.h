@@ -17,5 +17,8 @@ void count_disk(struct block_device *, void (*wait_for_device)(void));
 /* The same of read2m and write2m alone. */
 void count_disk_2m(struct block_device *, void (*wait_for_device)(void));
 
+/* Reads of 4 KiB, 64 KiB and 2 MiB: read4k, read64k and read2m. */
+void count_disk_reads(struct block_device *, void (*wait_for_device)(void));
+
 /* How many bios the device has when it is waited for. */
 unsigned count_disk_in_flight(void);

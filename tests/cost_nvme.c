@@ -54,3 +54,9 @@ TEST(cost, nvme_prp)
 	reopen(false);
 	count_disk_2m(disk, wait);
 }
+
+/* Beside Linux, which tools/compare-linux has read the same disk. */
+TEST(peer, nvme)
+{
+	count_disk_reads(first_disk(), wait);
+}

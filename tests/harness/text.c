@@ -12,9 +12,9 @@ static const char *const phrases[] = {
 };
 
 /* Suites that no glob means. */
-static const char *const suites_by_name[] = {"btt_linux",    "cost",       "disk_faults",
-					     "fault",        "generation", "power_btt",
-					     "power_faults", "power_pmem"};
+static const char *const suites_by_name[] = {"btt_linux", "cost",         "disk_faults",
+					     "fault",     "generation",   "peer",
+					     "power_btt", "power_faults", "power_pmem"};
 
 bool glob_match(const char *pattern, size_t length, const char *name)
 {

@@ -6,8 +6,8 @@ import textwrap
 
 # Tests of these go wrong on purpose, or need a machine of their own, and run only when they are
 # asked for by name.
-HIDDEN_SUITES = ("btt_linux", "cost", "disk_faults", "fault", "generation", "power_btt",
-                 "power_faults", "power_pmem")
+HIDDEN_SUITES = ("btt_linux", "cost", "disk_faults", "fault", "generation", "peer",
+                 "power_btt", "power_faults", "power_pmem")
 
 _TEST = re.compile(r"^TEST\((\w+), *(\w+)\)", re.MULTILINE)
 _BODY = re.compile(r"^TEST\((\w+), *(\w+)\)\n\{(.*?)^\}", re.MULTILINE | re.DOTALL)
