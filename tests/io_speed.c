@@ -75,10 +75,15 @@ static void take(void)
 	     memory_kind_name(persistent ? MEMORY_PERSISTENT : MEMORY_DRAM));
 }
 
-/* The next request of a CPU: one after the other through the first area's worth of the disk. */
+/*
+ * The next request of a CPU: one after the other through the first area's worth of the disk, of
+ * which each CPU that takes part has a part of its own.
+ */
 static void submit(struct bio *bio, uint64_t number)
 {
-	size_t place = number * load->bytes % AREA_SIZE;
+	size_t cpus = load->all_cpus ? nr_cpus : 1;
+	size_t room = align_down(AREA_SIZE / cpus, load->bytes);
+	size_t place = host_cpu() % cpus * room + number * load->bytes % room;
 	int error;
 
 	bio->sector = place / SECTOR_SIZE;

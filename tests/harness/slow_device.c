@@ -15,6 +15,7 @@ static struct block_request *slow_start(struct block_device *device, struct bloc
 {
 	(void)device;
 	(void)queue;
+	expect(request != NULL);
 	for (; request && slow.queued < slow.room; request = request->next) {
 		if (slow.nr_seen < SLOW_SEEN_MAX)
 			slow.seen[slow.nr_seen] = *request;
