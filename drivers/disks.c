@@ -23,6 +23,27 @@ bool disks_may_write(const char *name)
 	return permission_names(permitted, name);
 }
 
+static struct disk *find_same(const struct disk_medium *medium)
+{
+	static const struct disk_medium unknown;
+
+	if (memcmp(medium, &unknown, sizeof(unknown)) == 0)
+		return NULL;
+	for (struct disk *disk = first; disk; disk = disk->next)
+		if (memcmp(&disk->medium, medium, sizeof(*medium)) == 0)
+			return disk->same ? disk->same : disk;
+	return NULL;
+}
+
+/* The first disk that shows the medium of this one and that write= does not name, or NULL. */
+static const struct disk *find_unnamed(const struct disk *shown)
+{
+	for (const struct disk *disk = first; disk; disk = disk->next)
+		if ((disk == shown || disk->same == shown) && !disk->permitted)
+			return disk;
+	return NULL;
+}
+
 int disk_add(struct disk *disk)
 {
 	if (disk_find(disk->device->name))
@@ -31,9 +52,14 @@ int disk_add(struct disk *disk)
 			  (disk->controller[0] && permission_names(permitted, disk->controller));
 	disk->protected = disk->device->read_only;
 	disk->device->read_only = disk->protected || !disk->permitted;
+	disk->same = find_same(&disk->medium);
 	disk->next = NULL;
 	*last = disk;
 	last = &disk->next;
+	if (disk->same) {
+		disk->device->read_only = true;
+		disk->same->device->read_only |= !disk->permitted;
+	}
 	return 0;
 }
 
@@ -85,6 +111,26 @@ void disk_text(char text[DISK_TEXT_MAX], const void *bytes, size_t length)
 		strcpy(text, "none");
 }
 
+/* Why a disk that write= names is not written though its device could be. */
+static void print_reason(const struct disk *disk, void (*line)(const char *))
+{
+	const struct disk *unnamed = find_unnamed(disk->same ? disk->same : disk);
+	char text[160];
+
+	if (!disk->permitted || disk->protected || !disk->device->read_only)
+		return;
+	if (unnamed)
+		snprintf(text, sizeof(text),
+			 "# %s: not written, since %s shows the same medium and write= does not "
+			 "name it",
+			 disk->device->name, unnamed->device->name);
+	else
+		snprintf(text, sizeof(text),
+			 "# %s: not written, since its medium is written through %s",
+			 disk->device->name, disk->same->device->name);
+	line(text);
+}
+
 void disks_print(void (*line)(const char *))
 {
 	for (const struct disk *disk = first; disk; disk = disk->next) {
@@ -93,10 +139,12 @@ void disks_print(void (*line)(const char *))
 
 		snprintf(text, sizeof(text),
 			 "# disk name=%s driver=%s model=%s serial=%s sectors=%llu block=%zu "
-			 "queues=%u read-only=%s write=%s",
+			 "queues=%u read-only=%s write=%s%s%s",
 			 device->name, disk->driver, disk->model, disk->serial,
 			 (unsigned long long)device->sectors, device->block_size, device->nr_queues,
-			 disk->protected ? "yes" : "no", disk->permitted ? "yes" : "no");
+			 disk->protected ? "yes" : "no", disk->permitted ? "yes" : "no",
+			 disk->same ? " same-as=" : "", disk->same ? disk->same->device->name : "");
 		line(text);
+		print_reason(disk, line);
 	}
 }

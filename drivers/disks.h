@@ -6,6 +6,10 @@
  * knows a disk's contents to be worthless. The block layer refuses writes to what is read-only, so
  * that a test that forgets to ask gets an error instead of destroying data.
  *
+ * Several disks may show one medium, as the controllers of an NVMe subsystem show a shared
+ * namespace. Then write= must name them all, for who names one may believe the others to be
+ * something else; and only the first of them is written, so that nobody takes for two what is one.
+ *
  * Drivers add disks at boot, on CPU 0. Afterwards the list is only read.
  */
 #pragma once
@@ -17,6 +21,11 @@
 
 enum { DISK_NAME_MAX = 16, DISK_TEXT_MAX = 48 };
 
+/* What a medium is called by each device that shows it, and no other medium; zeros: unknown. */
+struct disk_medium {
+	uint8_t id[40];
+};
+
 struct disk {
 	struct block_device *device;         /* its name is the disk's: "nvme0n1", "vda", "sda" */
 	const char *driver;                  /* "nvme" */
@@ -24,10 +33,12 @@ struct disk {
 	char controller[DISK_NAME_MAX]; /* "nvme0"; "" where a disk has no controller of a name */
 	char model[DISK_TEXT_MAX];      /* by disk_text() */
 	char serial[DISK_TEXT_MAX];
+	struct disk_medium medium;
 
 	/* disk_add()'s own. */
-	bool permitted; /* write= names it */
-	bool protected; /* the device itself takes no writes */
+	bool permitted;    /* write= names it */
+	bool protected;    /* the device itself takes no writes */
+	struct disk *same; /* the first disk of the same medium; NULL: it is that itself */
 	struct disk *next;
 };
 
@@ -35,8 +46,9 @@ struct disk {
 void disks_permit(const char *write);
 
 /*
- * Adds a disk that block_device_init() took, and makes the device read-only without permission.
- * Both stay where they are. -EEXIST: a disk of this name is there already.
+ * Adds a disk that block_device_init() took, and makes the device read-only without permission; one
+ * of the same medium that was added before, too. Both stay where they are. -EEXIST: a disk of this
+ * name is there already.
  */
 int disk_add(struct disk *) must_check;
 
@@ -58,5 +70,5 @@ bool disks_have_name(const char *name, size_t length);
  */
 void disk_text(char text[DISK_TEXT_MAX], const void *bytes, size_t length);
 
-/* The lines "# disk ...". */
+/* The lines "# disk ...", and of each disk that is named in vain, why it is not written. */
 void disks_print(void (*line)(const char *));

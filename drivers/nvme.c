@@ -72,6 +72,7 @@ static void add_disks(struct nvme *nvme)
 
 		disk->disk.device = &disk->device;
 		disk->disk.driver = "nvme";
+		disk->disk.medium = disk->medium;
 		disk->disk.function = nvme_function(nvme);
 		snprintf(disk->disk.controller, sizeof(disk->disk.controller), "%s",
 			 controller->name);

@@ -179,6 +179,7 @@ static int learn_identity(struct nvme_controller *controller)
 	controller->write_cache = id.vwc & NVME_VWC_PRESENT;
 	controller->last_namespace = id.nr_namespaces;
 	controller->lists_namespaces = nvme_read32(controller, NVME_VS) >= NVME_VERSION_1_1;
+	controller->describes_namespaces = nvme_read32(controller, NVME_VS) >= NVME_VERSION_1_3;
 	return 0;
 }
 

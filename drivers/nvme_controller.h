@@ -63,7 +63,8 @@ struct nvme_controller {
 	bool sgl;
 	bool write_cache; /* volatile */
 	uint32_t last_namespace;
-	bool lists_namespaces; /* the active ones; before 1.1 each number must be tried */
+	bool lists_namespaces;     /* the active ones; before 1.1 each number must be tried */
+	bool describes_namespaces; /* by descriptors, which are optional before 1.3 */
 
 	/* nvme_controller.c's and nvme_admin.c's own. */
 	uint64_t cap;

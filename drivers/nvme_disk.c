@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { UUID_BYTES = 16 };
+
 /* --- Errors. --- */
 
 static const struct {
@@ -91,37 +93,45 @@ static const struct block_ops disk_ops = {
 
 /* --- Namespaces. --- */
 
-uint8_t nvme_command_set(const uint8_t *list, size_t bytes)
+const uint8_t *nvme_descriptor(const uint8_t *list, size_t bytes, uint8_t type, size_t length)
 {
 	struct nvme_namespace_descriptor descriptor;
 
-	for (size_t at = 0; at + sizeof(descriptor) < bytes;
-	     at += sizeof(descriptor) + descriptor.length) {
+	for (size_t at = 0; at + sizeof(descriptor) < bytes; at += descriptor.length) {
 		memcpy(&descriptor, list + at, sizeof(descriptor));
-		if (descriptor.length == 0)
+		at += sizeof(descriptor);
+		if (descriptor.length == 0 || descriptor.length > bytes - at)
 			break;
-		if (descriptor.type == NVME_DESCRIPTOR_COMMAND_SET)
-			return list[at + sizeof(descriptor)];
+		if (descriptor.type == type && descriptor.length >= length)
+			return list + at;
 	}
-	return NVME_COMMAND_SET_NVM;
+	return NULL;
 }
 
-/* A negative errno: the controller did not say. */
-static int learn_command_set(struct nvme_controller *controller, uint32_t nsid)
+/* A negative errno: the controller did not say. Its UUID becomes a part of the medium's name. */
+static int learn_descriptors(struct nvme_controller *controller, struct nvme_disk *disk)
 {
-	const void *list;
+	bool has_sets = controller->cap & NVME_CAP_COMMAND_SETS;
+	struct nvme_identify_namespace id;
+	const uint8_t *list, *uuid, *set;
 
-	if (!(controller->cap & NVME_CAP_COMMAND_SETS))
+	if (!has_sets && !controller->describes_namespaces)
 		return NVME_COMMAND_SET_NVM;
-	list = nvme_identify(controller, NVME_CNS_DESCRIPTORS, nsid);
-	return list ? nvme_command_set(list, NVME_IDENTIFY_BYTES) : -EIO;
+	list = nvme_identify(controller, NVME_CNS_DESCRIPTORS, disk->target.nsid);
+	if (!list)
+		return has_sets ? -EIO : NVME_COMMAND_SET_NVM;
+	uuid = nvme_descriptor(list, NVME_IDENTIFY_BYTES, NVME_DESCRIPTOR_UUID, UUID_BYTES);
+	if (uuid)
+		memcpy(disk->medium.id + sizeof(id.nguid) + sizeof(id.eui64), uuid, UUID_BYTES);
+	set = nvme_descriptor(list, NVME_IDENTIFY_BYTES, NVME_DESCRIPTOR_COMMAND_SET, 1);
+	return has_sets && set ? *set : NVME_COMMAND_SET_NVM;
 }
 
 /* Reads what the namespace is into the disk. -EINVAL, after a line: none for us. */
 static int learn_format(struct nvme_controller *controller, struct nvme_disk *disk)
 {
 	uint32_t nsid = disk->target.nsid;
-	int commands = learn_command_set(controller, nsid);
+	int commands = learn_descriptors(controller, disk);
 	const void *data;
 	struct nvme_identify_namespace id;
 	struct nvme_lba_format format;
@@ -151,6 +161,8 @@ static int learn_format(struct nvme_controller *controller, struct nvme_disk *di
 	}
 	nvme_target_set(&disk->target, nsid, format.block_shift);
 	disk->blocks = id.blocks;
+	memcpy(disk->medium.id, id.nguid, sizeof(id.nguid));
+	memcpy(disk->medium.id + sizeof(id.nguid), id.eui64, sizeof(id.eui64));
 	disk->write_protected = id.attributes & NVME_NAMESPACE_WRITE_PROTECTED;
 	return 0;
 }
@@ -253,7 +265,8 @@ void nvme_renew_disks(struct nvme *nvme)
 
 		strcpy(now.name, disk->name);
 		if (learn_format(controller, &now) || now.blocks != disk->blocks ||
-		    now.target.sector_shift != disk->target.sector_shift) {
+		    now.target.sector_shift != disk->target.sector_shift ||
+		    memcmp(&now.medium, &disk->medium, sizeof(now.medium)) != 0) {
 			nvme_say(controller, disk->name,
 				 "out of use: after a reset it is not the same any more");
 			atomic_store(&disk->target.gone, true);

@@ -21,6 +21,8 @@ struct nvme_disk {
 	};
 	struct nvme *nvme;
 	uint64_t blocks;
+	struct disk_medium
+		medium; /* NGUID, EUI-64 and UUID, as far as it has them: NVMe 1.4, 7.11 */
 	bool write_protected;
 	char name[24];
 	struct disk disk; /* for the registry */
@@ -43,8 +45,8 @@ void nvme_find_disks(struct nvme *);
 void nvme_renew_disks(struct nvme *);
 
 /*
- * Which commands a namespace understands, by the list of its descriptors (NVMe 2.0, 5.17.2.3):
- * NVME_COMMAND_SET_NVM, or another one; the former, too, if the list does not say. A descriptor
- * that ends behind the list is ignored, and what follows it.
+ * The value of the first descriptor of a type in a list of a namespace's descriptors (NVMe 1.4,
+ * 5.15.2.3), at least `length` bytes; NULL: it has none. One that is shorter is ignored, and one
+ * that ends behind the list, with what follows it.
  */
-uint8_t nvme_command_set(const uint8_t *list, size_t bytes);
+const uint8_t *nvme_descriptor(const uint8_t *list, size_t bytes, uint8_t type, size_t length);

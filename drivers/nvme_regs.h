@@ -51,6 +51,7 @@ static inline unsigned nvme_cap_page_shift_min(uint64_t cap)
 #define NVME_CAP_COMMAND_SETS (1ULL << 43) /* namespaces may have other commands */
 
 #define NVME_VERSION_1_1 0x00010100u
+#define NVME_VERSION_1_3 0x00010300u
 
 /* 3.1.5, CC. */
 #define NVME_CC_ENABLE          (1u << 0)
@@ -263,7 +264,9 @@ struct nvme_identify_namespace {
 	uint8_t protection;
 	uint8_t to_attributes[69];
 	uint8_t attributes;
-	uint8_t to_formats[28];
+	uint8_t to_nguid[4];
+	uint8_t nguid[16]; /* zeros: none */
+	uint8_t eui64[8];  /* likewise */
 	struct nvme_lba_format formats[16];
 	uint8_t rest[3904];
 };
@@ -274,6 +277,8 @@ _Static_assert(sizeof(struct nvme_identify_namespace) == NVME_IDENTIFY_BYTES, "n
 _Static_assert(offsetof(struct nvme_identify_namespace, last_format) == 25, "NLBAF");
 _Static_assert(offsetof(struct nvme_identify_namespace, format) == 26, "FLBAS");
 _Static_assert(offsetof(struct nvme_identify_namespace, attributes) == 99, "NSATTR");
+_Static_assert(offsetof(struct nvme_identify_namespace, nguid) == 104, "NGUID");
+_Static_assert(offsetof(struct nvme_identify_namespace, eui64) == 120, "EUI64");
 _Static_assert(offsetof(struct nvme_identify_namespace, formats) == 128, "LBAF0");
 
 /* 5.15.2.3, one of a namespace's descriptors; its value follows, and then the next one. */
@@ -284,6 +289,7 @@ struct nvme_namespace_descriptor {
 };
 
 enum {
+	NVME_DESCRIPTOR_UUID = 3,        /* 16 bytes */
 	NVME_DESCRIPTOR_COMMAND_SET = 4, /* NVMe 2.0, 5.17.2.3: one byte */
 	NVME_COMMAND_SET_NVM = 0,
 };

@@ -358,6 +358,19 @@ TEST(nvme_fake, namespace_that_changed_is_out_of_use)
 	expect_eq(read_one(1, frame), 0);
 }
 
+/* So is one that is called something else then, whatever its size. */
+TEST(nvme_fake, namespace_of_another_name_is_out_of_use)
+{
+	pfn_t frame = take_stamped(PAGE_SIZE, 0);
+
+	open_sound(1, true);
+	fake.namespaces[1].nguid[15] ^= 1;
+	fake.namespaces[0].eui64[0] ^= 1;
+	expect_eq(read_through(frame, FAKE_SILENT, FAKE_SOUND), -ETIMEDOUT);
+	expect_eq(read_one(0, frame), -ENODEV);
+	expect_eq(read_one(1, frame), -ENODEV);
+}
+
 /* --- What it makes of nonsense at the start. --- */
 
 /* Opens a controller that somebody changed; whatever it says, nothing stays behind. */
@@ -416,8 +429,8 @@ TEST(nvme_fake, controller_may_go_at_any_command)
 		fake.fault = FAKE_SOUND;
 		nvme_controller_close(&fake.nvme.controller);
 	}
-	/* identify, queues, four rings, list, two namespaces */
-	expect_eq(commands, 10);
+	/* identify, queues, four rings, list, descriptors and format of two namespaces */
+	expect_eq(commands, 12);
 }
 
 /* Capabilities and sizes that the driver does not have, or that cannot be. */

@@ -94,7 +94,7 @@ TEST(nvme_namespaces, those_of_other_command_sets_are_left_alone)
 	}
 }
 
-/* Who knows one set only is not asked which it is. */
+/* What a list says of command sets does not count where the controller knows one only. */
 TEST(nvme_namespaces, no_descriptors_where_there_is_one_command_set)
 {
 	fake_create();
@@ -111,14 +111,19 @@ TEST(nvme_namespaces, descriptors_stay_inside_their_list)
 	for (size_t bytes = 0; bytes <= sizeof(whole); bytes++) {
 		/* Of its own size, so that a sanitizer sees a byte too many. */
 		uint8_t *list = malloc(bytes);
+		const uint8_t *set;
 
 		require(list || bytes == 0);
 		if (bytes > 0)
 			memcpy(list, whole, bytes);
-		expect_eq(nvme_command_set(list, bytes), bytes == sizeof(whole) ? 2 : 0);
+		set = nvme_descriptor(list, bytes, NVME_DESCRIPTOR_COMMAND_SET, 1);
+		expect(set == (bytes == sizeof(whole) ? &list[10] : NULL));
+		expect(nvme_descriptor(list, bytes, NVME_DESCRIPTOR_COMMAND_SET, 2) == NULL);
+		expect((nvme_descriptor(list, bytes, NVME_DESCRIPTOR_UUID, 2) != NULL) ==
+		       (bytes >= 6));
 		for (size_t i = 0; i < bytes; i++)
 			list[i] = 0xff;
-		expect_eq(nvme_command_set(list, bytes), 0);
+		expect(nvme_descriptor(list, bytes, 0xff, 1) == NULL);
 		free(list);
 	}
 }
@@ -130,6 +135,38 @@ TEST(nvme_namespaces, unanswered_question_leaves_them_alone)
 	fake.cap |= NVME_CAP_COMMAND_SETS;
 	fake.no_descriptors = true;
 	expect_disks(0);
+	fake_create();
+	fake.no_descriptors = true; /* of one set only */
+	expect_disks(2);
+}
+
+/* --- What a medium is called. --- */
+
+/* A namespace is called the same by every controller that shows it: by all of its three names. */
+TEST(nvme_namespaces, names_are_those_of_the_medium)
+{
+	static const uint8_t expected[] = {
+		[0 ... 15] = 0x0a, [16 ... 23] = 0x0b, [24 ... 39] = 0x0c};
+
+	fake_create();
+	memset(fake.namespaces[0].nguid, 0x0a, sizeof(fake.namespaces[0].nguid));
+	memset(fake.namespaces[0].eui64, 0x0b, sizeof(fake.namespaces[0].eui64));
+	(void)describe(0, NVME_DESCRIPTOR_UUID, 16, 0x0c);
+	require(fake_open(1, true) == 0);
+	expect(memcmp(fake.nvme.disks[0].medium.id, expected, sizeof(expected)) == 0);
+	expect(memcmp(fake.nvme.disks[1].medium.id, expected, sizeof(expected)) != 0);
+}
+
+/* One before 1.3, which may not know descriptors, is not asked for them. */
+TEST(nvme_namespaces, older_controllers_have_no_uuid)
+{
+	static const struct disk_medium unknown;
+
+	fake_create();
+	fake.version = 0x00010200;
+	(void)describe(0, NVME_DESCRIPTOR_UUID, 16, 0x0c);
+	require(fake_open(1, true) == 0);
+	expect(memcmp(&fake.nvme.disks[0].medium, &unknown, sizeof(unknown)) == 0);
 }
 
 /* --- Nonsense. --- */

@@ -171,7 +171,7 @@ static unsigned identify(const struct nvme_command *command)
 		answer = fake.list;
 		break;
 	case NVME_CNS_DESCRIPTORS:
-		expect(fake.cap & NVME_CAP_COMMAND_SETS);
+		expect(fake.cap & NVME_CAP_COMMAND_SETS || fake.version >= NVME_VERSION_1_3);
 		answer = fake.no_descriptors ? NULL : fake.descriptors;
 		break;
 	}

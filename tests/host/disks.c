@@ -11,11 +11,13 @@
 
 static struct ramdisk devices[4];
 static struct disk disks[4];
+static uint8_t media[4]; /* of each; 0: unknown */
 
 static void destroy(void *unused)
 {
 	(void)unused;
 	disks_permit("");
+	memset(media, 0, sizeof(media));
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
 		ramdisk_destroy(&devices[i]);
 }
@@ -32,6 +34,7 @@ static void add_disks(const char *write)
 		require(ramdisk_create(&devices[i], names[i], NODE_ANY, SECTOR_SIZE) == 0);
 		devices[i].device.read_only = i == 3;
 		disks[i] = (struct disk){.device = &devices[i].device, .driver = "fake"};
+		disks[i].medium.id[7] = media[i];
 		strcpy(disks[i].controller, controllers[i]);
 		disk_text(disks[i].model, "A model", 7);
 		disk_text(disks[i].serial, "", 0);
@@ -75,6 +78,25 @@ TEST(disks, protected_by_the_device)
 	expect(!disk_find("nvme0n1")->protected && !disk_find("nvme0n1")->permitted);
 	bio.operation = BLOCK_WRITE;
 	expect_eq(block_submit(&devices[0].device, &bio), -EROFS);
+}
+
+/* The first, the second and the last disk show one medium. */
+static void expect_shared(const char *write, const char *expected)
+{
+	media[0] = media[1] = media[3] = 5;
+	media[2] = 6;
+	expect_writable(write, expected);
+}
+
+/* A medium that several disks show is written if all are named, and through the first alone. */
+TEST(disks, shared_medium_needs_all_names)
+{
+	expect_shared("nvme0n1", "rrrr");
+	expect_shared("nvme0", "rrrr");
+	expect_shared("nvme1n1,nvme0n2", "rrrr");
+	expect_shared("nvme0n1,nvme1n1,vda", "rrwr");
+	expect_shared("nvme0n1,nvme0n2,nvme1n1", "wrrr");
+	expect_shared("nvme0,nvme1", "wrrr");
 }
 
 /* No two disks have one name, and names are found whole. */
@@ -125,4 +147,27 @@ TEST(disks, lines)
 	expect(strstr(lines, "# disk name=nvme0n1 driver=fake model=A-model serial=none sectors=1 "
 			     "block=512 queues=1 read-only=no write=yes"));
 	expect(strstr(lines, "read-only=yes write=no"));
+	expect(!strstr(lines, "same-as") && !strstr(lines, "not written"));
+}
+
+/* ... which says which disks are one, and why what is named is not written. */
+TEST(disks, lines_of_a_shared_medium)
+{
+	lines[0] = '\0';
+	media[0] = media[1] = media[2] = 5;
+	add_disks("nvme0");
+	disks_print(keep);
+	expect(strstr(lines, "# nvme0n1: not written, since vda shows the same medium and write= "
+			     "does not name it"));
+	expect(strstr(lines, "# nvme0n2: not written, since vda shows"));
+	expect(strstr(lines, "write=yes same-as=nvme0n1"));
+	expect(strstr(lines, "write=no same-as=nvme0n1"));
+	expect(!strstr(lines, "# vda: not written"));
+	destroy(NULL);
+	lines[0] = '\0';
+	media[0] = media[2] = 5;
+	add_disks("nvme0n1,vda");
+	disks_print(keep);
+	expect(strstr(lines, "# vda: not written, since its medium is written through nvme0n1"));
+	expect(!strstr(lines, "# nvme0n1: not written"));
 }
