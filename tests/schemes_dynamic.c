@@ -163,9 +163,9 @@ TEST(schemes_dynamic, full_count_is_refused)
 
 	begin(POOL);
 	page = (struct dynamic_page *)pin_at(1);
-	atomic_fetch_add(&page->word, DYNAMIC_PINS - DYNAMIC_ONE_PIN);
+	atomic_fetch_add(&page->word, (DYNAMIC_PINS_MAX - 1) * DYNAMIC_ONE_PIN);
 	expect_eq(scheme_pin(scheme, frame_at(1), &more), -EOVERFLOW);
-	expect_eq(scheme_pins(scheme, frame_at(1)), DYNAMIC_PINS >> DYNAMIC_PIN_SHIFT);
+	expect_eq(scheme_pins(scheme, frame_at(1)), DYNAMIC_PINS_MAX);
 }
 
 /* A pool takes memory by its size and not by the memory's; none is too small to be one. */

@@ -6,8 +6,7 @@
  *
  *	buckets, by frame     | 3 | - | 7 | - | ...
  *	                        |       `-> page 7: bound to frame 0x8f2, pinned
- *	                        `-> page 3: bound to frame 0x100, pinned -> page 1: frame 0x51a,
- *idle
+ *	                        `-> page 3: bound to frame 0x100 -> page 1: frame 0x51a, idle
  *
  * Two I/Os to one frame find the same page. When its last pin is returned it stays bound and is
  * idle: the next I/O finds it again, unless an I/O to another frame has taken it by then. One that
@@ -17,6 +16,7 @@
  * When no page is idle a pin is refused by -ENOMEM, and nothing waits: whoever wants it polls for
  * completions, which return pins, and tries again.
  *
+ * Frames that follow each other in 2 MiB have buckets that do, so that a range walks along them.
  * A page that is bound already is pinned without a lock. To bind one a CPU locks a bucket for a few
  * steps, or for its chain's length; another CPU that wants the same bucket waits for it.
  */
@@ -42,6 +42,7 @@ enum {
 #define DYNAMIC_PIN_SHIFT   10
 #define DYNAMIC_ONE_PIN     ((uint64_t)1 << DYNAMIC_PIN_SHIFT)
 #define DYNAMIC_PINS        ((uint64_t)0xfffff << DYNAMIC_PIN_SHIFT)
+#define DYNAMIC_PINS_MAX    ((uint64_t)1 << 19) /* that bit of the count says that it is full */
 #define DYNAMIC_FRAME_SHIFT 30
 #define DYNAMIC_FRAME       (~(uint64_t)0 << DYNAMIC_FRAME_SHIFT)
 

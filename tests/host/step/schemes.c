@@ -306,8 +306,8 @@ TEST(step, flat_descriptors_meet)
 /* Nor with pooled descriptors; a frame never has two, and one is never two frames'. */
 TEST(step, dynamic_pages_meet)
 {
-	/* Far from it in the table of buckets, and near: 34 is one of Fibonacci's numbers. */
-	static const unsigned others[] = {A + 1, A + 34};
+	/* In the next bucket, and in the same: a pool of 5 has 16. */
+	static const unsigned others[] = {A + 1, A + 16};
 	unsigned points = 0;
 
 	ground_take(MEMORY_DRAM);
