@@ -36,7 +36,12 @@ static bool is_good_segment(const struct block_device *device, const struct segm
 	       (segment->start.addr & device->dma_mask) == 0;
 }
 
-/* Whether the device may reach it: no page table stops DMA. */
+/* What is read goes into no region that may not be written: no page table stops DMA. */
+static bool may_reach(const struct bio *bio, const struct region *region)
+{
+	return bio->operation != BLOCK_READ || region->kind == MEMORY_DRAM || region->writable;
+}
+
 static int check_reach(const struct bio *bio, const struct segment *segment)
 {
 	uint64_t last = segment->start.addr + segment->length - 1;
@@ -49,8 +54,7 @@ static int check_reach(const struct bio *bio, const struct segment *segment)
 
 		if (!region)
 			return -EFAULT;
-		if (bio->operation == BLOCK_READ && region->kind == MEMORY_PERSISTENT &&
-		    !region->writable)
+		if (!may_reach(bio, region))
 			return -EACCES;
 		next = pfn_to_phys(region->end).addr;
 	} while (next <= last);
@@ -223,17 +227,56 @@ void bio_next_request(const struct block_device *device, struct bio *bio)
 	bio->more = bio->next_run < nr_runs || bio->flush_due;
 }
 
+/*
+ * The usual one of the bios that have segments: a single one that is in one region and fits into
+ * one request, not at the very end of the device. False: it is another, or something is wrong.
+ */
+static bool prepare_segment(const struct block_device *device, struct bio *bio)
+{
+	struct block_request *request = &bio->request;
+	const struct segment *segment = bio->segments;
+	const struct region *region;
+	uint64_t start, last;
+	size_t length;
+
+	if (bio->command > BLOCK_WRITE || bio->nr_segments != 1 || !segment)
+		return false;
+	if (bio->command == BLOCK_WRITE && device->read_only)
+		return false;
+	start = segment->start.addr;
+	length = segment->length;
+	last = start + length - 1; /* before start, if the sum wraps or nothing is asked for */
+	if (last < start || length > AREA_SIZE || length > device->max_segment_bytes ||
+	    ((length | bio->sector * SECTOR_SIZE) & device->block_mask) ||
+	    (start & device->dma_mask) || bio->sector >= device->usual_sectors)
+		return false;
+	region = pfn_to_region(phys_to_pfn(phys(start)));
+	if (!region || last >= pfn_to_phys(region->end).addr || !may_reach(bio, region))
+		return false;
+	bio->more = false;
+	request->command = bio->command;
+	request->sector = bio->sector;
+	request->bytes = length;
+	request->nr_segments = 1;
+	request->segments[0] = *segment;
+	return true;
+}
+
 int bio_prepare_any(struct block_device *device, struct bio *bio)
 {
 	struct block_request *request = &bio->request;
-	int error = check_operation(device, bio);
+	int error;
+
+	bio->pin = (struct area_pin){NULL};
+	if (bio->nr_pieces == 0 && prepare_segment(device, bio))
+		return 0;
+	error = check_operation(device, bio);
 
 	if (!error && bio->operation != BLOCK_FLUSH)
 		error = bio->nr_pieces == 0 && bio->nr_segments != 0 ? check_segments(device, bio)
 								     : hold_pages(device, bio);
 	if (error)
 		return error;
-	bio->pin = (struct area_pin){NULL};
 	bio->flush_due = bio->flags & ~known_flags(device);
 	bio->next_run = 0;
 	bio->next_offset = 0;

@@ -13,6 +13,7 @@
 #include "drivers/permission.h"
 #include "drivers/processors.h"
 #include "kernel/apic.h"
+#include "kernel/bring_up.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/early_memory.h"
@@ -192,10 +193,7 @@ static void permit_writes(void)
 	}
 }
 
-/* Ticks of the time stamp counter that describe_memory() took, in which it cleared the metadata. */
-static struct {
-	uint64_t page_map, allocator;
-} bring_up;
+struct bring_up bring_up;
 
 /*
  * Page descriptors for all regions, and the allocator on them. Both lie in early memory, whose own

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What I/O on an NVMe disk costs the CPU. */
+#include "tests/cost_nvme.h"
+
 #include "drivers/nvme.h"
 #include "kernel/registers.h" /* rdtsc(): there is nothing to count in a process */
 #include "tests/cost_disk.h"
@@ -8,24 +10,35 @@
 
 static struct nvme *nvme;
 
-/* Until there is a completion for each bio. */
-static void wait(void)
+struct block_device *cost_nvme_disk(void)
+{
+	nvme = nvme_next(NULL);
+	return nvme && nvme->nr_disks > 0 ? &nvme->disks[0].device : NULL;
+}
+
+void cost_nvme_wait(unsigned commands)
 {
 	struct nvme_pair last = nvme->controller.queues[0].pair;
 	uint64_t word;
 
-	for (unsigned i = 1; i < count_disk_in_flight(); i++)
+	for (unsigned i = 1; i < commands; i++)
 		nvme_pair_advance(&last);
 	while (!nvme_pair_peek(&last, &word))
 		__builtin_ia32_pause();
 }
 
+static void wait(void)
+{
+	cost_nvme_wait(count_disk_in_flight());
+}
+
 static struct block_device *first_disk(void)
 {
-	nvme = nvme_next(NULL);
-	if (!nvme || nvme->nr_disks == 0)
+	struct block_device *disk = cost_nvme_disk();
+
+	if (!disk)
 		skip("the machine has no nvme device");
-	return &nvme->disks[0].device;
+	return disk;
 }
 
 TEST(cost, nvme)

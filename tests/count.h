@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "mm/compiler.h"
 #include "mm/types.h"
 
 struct figure {
@@ -31,9 +32,18 @@ struct figure {
 /* Errors of all operations, or-ed by them; count() expects none. */
 extern int count_error;
 
+/* Whether the time stamp counter counts instructions. */
+bool count_has_clock(void) must_check;
+
 /* Skips the test where the time stamp counter does not count instructions. */
 void count_needs_clock(void);
 
 /* Measures each figure. The first one is nothing: {.operation = count_nothing}. */
 void count(const struct figure *figures, size_t nr);
 void count_nothing(void);
+
+/*
+ * What one figure takes, in ticks of the time stamp counter whatever it counts, on average of so
+ * many calls. Errors stay in count_error.
+ */
+uint64_t count_ticks(const struct figure *, unsigned calls);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/harness/memory.h"
 
+#include <string.h>
+
 #include "mm/host.h"
 #include "tests/test.h"
 
@@ -105,4 +107,75 @@ const struct region *first_protected(void)
 		if (!region->writable)
 			return region;
 	skip("all persistent memory may be written, or there is none");
+}
+
+/* --- Runs of areas --- */
+
+/* Areas that a run is looked for in, in the order of their addresses. */
+enum { RUN_LOOKS = 96 };
+
+static struct {
+	pfn_t areas[RUN_LOOKS];
+	size_t nr;
+} run;
+
+static void give_areas(pfn_t *areas, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (frame_free(areas[i], AREA_SIZE))
+			fail("the area at %#llx cannot be given back: something of it is pinned",
+			     (unsigned long long)pfn_to_phys(areas[i]).addr);
+}
+
+static void give_run(void *unused)
+{
+	(void)unused;
+	give_areas(run.areas, run.nr);
+}
+
+static bool add_area(void)
+{
+	size_t at = run.nr;
+	pfn_t area;
+
+	if (run.nr == RUN_LOOKS || frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &area))
+		return false;
+	for (; at > 0 && pfn_before(area, run.areas[at - 1]); at--)
+		run.areas[at] = run.areas[at - 1];
+	run.areas[at] = area;
+	run.nr++;
+	return true;
+}
+
+/* Where in the array a run begins, or run.nr. */
+static size_t find_run(size_t areas)
+{
+	for (size_t i = 0; i + areas <= run.nr; i++) {
+		pfn_t start = run.areas[i], last = run.areas[i + areas - 1];
+
+		if (pfn_distance(start, last) == (areas - 1) * PAGES_PER_AREA &&
+		    pfn_to_region(start) == pfn_to_region(last))
+			return i;
+	}
+	return run.nr;
+}
+
+bool test_take_run(size_t areas, pfn_t *start)
+{
+	size_t first;
+
+	run.nr = 0;
+	while ((first = find_run(areas)) == run.nr && add_area())
+		;
+	if (first == run.nr) {
+		give_areas(run.areas, run.nr);
+		return false;
+	}
+	give_areas(run.areas, first);
+	give_areas(run.areas + first + areas, run.nr - first - areas);
+	memmove(run.areas, run.areas + first, areas * sizeof(run.areas[0]));
+	run.nr = areas;
+	test_cleanup(give_run, NULL);
+	*start = run.areas[0];
+	return true;
 }

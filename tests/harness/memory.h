@@ -18,6 +18,12 @@
  */
 pfn_t test_take(enum memory_kind, size_t size);
 
+/*
+ * Adjacent whole areas of DRAM in one region, the test's alone until it is over. One such run at a
+ * time. False: there are not so many together.
+ */
+bool test_take_run(size_t areas, pfn_t *start) must_check;
+
 /* Where the CPU sees the byte at `offset` of what begins at this frame. */
 void *test_virt(pfn_t start, size_t offset);
 

@@ -11,7 +11,7 @@ static pfn_t start;
 static char *metadata;
 static struct scheme *current;
 
-static void end_current(void)
+void ground_end(void)
 {
 	if (current)
 		scheme_end(current);
@@ -21,7 +21,14 @@ static void end_current(void)
 static void clean_up(void *unused)
 {
 	(void)unused;
-	end_current();
+	ground_end();
+}
+
+static void take_metadata(void)
+{
+	metadata = test_virt(test_take(MEMORY_DRAM, GROUND_METADATA), 0);
+	current = NULL;
+	test_cleanup(clean_up, NULL);
 }
 
 void ground_take(enum memory_kind kind)
@@ -34,9 +41,34 @@ void ground_take(enum memory_kind kind)
 	} else {
 		start = test_take(kind, AREA_SIZE);
 	}
-	metadata = test_virt(test_take(MEMORY_DRAM, GROUND_METADATA), 0);
-	current = NULL;
-	test_cleanup(clean_up, NULL);
+	take_metadata();
+}
+
+/* The first writable region decides how many there are. */
+static size_t persistent_areas(size_t most)
+{
+	const struct region *region = NULL;
+	size_t areas = 0;
+
+	while (areas == 0 && (region = next_writable(region)) != NULL) {
+		pfn_t end = pfn_area(region->end);
+
+		start = pfn_area(pfn_add(region->start, PAGES_PER_AREA - 1));
+		if (pfn_before(start, end))
+			areas = pfn_distance(start, end) / PAGES_PER_AREA;
+	}
+	return areas < most ? areas : most;
+}
+
+uint64_t ground_take_areas(enum memory_kind kind, size_t areas)
+{
+	if (kind == MEMORY_PERSISTENT)
+		areas = persistent_areas(areas);
+	else
+		while (areas > 0 && !test_take_run(areas, &start))
+			areas--;
+	take_metadata();
+	return areas * PAGES_PER_AREA;
 }
 
 pfn_t ground_start(void)
@@ -54,7 +86,7 @@ struct scheme *ground_begin(const struct scheme_ops *ops, uint64_t frames, uint3
 	struct scheme_setup setup = {.start = start, .frames = frames, .pool = pool};
 	struct scheme_needs needs;
 
-	end_current();
+	ground_end();
 	scheme_needs(ops, &setup, &needs);
 	/* What would describe so little of it is not of interest here: see two_level.h. */
 	if (needs.dram_bytes > GROUND_METADATA)

@@ -14,6 +14,12 @@ enum { GROUND_METADATA = AREA_SIZE };
  */
 void ground_take(enum memory_kind);
 
+/*
+ * The same with up to so many adjacent areas: those of a writable region, without being allocated,
+ * or of DRAM. Returns how many frames those are.
+ */
+uint64_t ground_take_areas(enum memory_kind, size_t areas);
+
 /* Its first frame and what the CPU sees of it. */
 pfn_t ground_start(void);
 void *ground_virt(pfn_t);
@@ -23,6 +29,9 @@ void *ground_virt(pfn_t);
  * for schemes that have one. The one before is ended, as the last one is when the test is over.
  */
 struct scheme *ground_begin(const struct scheme_ops *, uint64_t frames, uint32_t pool);
+
+/* Ends it, if there is one. */
+void ground_end(void);
 
 /* Makes the ground one page of the page map again, which poison has split. */
 void ground_mend(void);
