@@ -281,6 +281,29 @@ TEST(btt_check, block_of_sector_and_lane_is_found)
 	expect_nothing();
 }
 
+/* A block that nobody has is found wherever it is, the last one too, with any memory for it. */
+TEST(btt_check, every_lost_block_is_found)
+{
+	struct btt_check request = {.access = BTT_READ_ONLY, .bitmap = bits, .tell = tell};
+
+	btt_case_begin(BTT_VERSION_2_0, 512);
+	request.memory = btt_place;
+	for (uint32_t lane = 0; lane < BTT_LANES; lane++) {
+		struct btt_log_entry *entry = &btt_case_log(0, lane)->slots[0], good = *entry;
+
+		entry->old_block = entry->new_block =
+			btt_case_log(0, lane ? 0 : 1)->slots[0].new_block;
+		request.bitmap_bytes = lane % 2 ? sizeof(bits) : sizeof(*bits);
+		nr_told = 0;
+		expect_eq(btt_check(&request, &result), -EINVAL);
+		expect_eq(nr_found(), 2);
+		expect_eq(result.found[BTT_FAULT_BLOCK_LOST], 1);
+		expect(told[0].found == good.new_block || told[1].found == good.new_block);
+		*entry = good;
+	}
+	expect_nothing();
+}
+
 /* A write that waits for its map entry is told, is no fault, and is finished by a repair. */
 TEST(btt_check, unfinished_write_is_finished)
 {

@@ -225,6 +225,20 @@ TEST(btt_info, first_block_does_without_the_second)
 	}
 }
 
+/* A good block of another place is no copy, though a damaged first block leads to it. */
+TEST(btt_info, copy_belongs_to_its_place)
+{
+	unsigned arenas;
+
+	btt_case_begin(BTT_VERSION_2_0, 512);
+	arenas = btt_case.nr_arenas;
+	require(arenas >= 3);
+	btt_case_info(0)->copy = (arenas - 1) * (uint64_t)BTT_CASE_ARENA_BYTES;
+	btt_case_open(BTT_READ_WRITE);
+	expect_eq(btt_case.nr_arenas, arenas);
+	expect_eq(btt_case.info_faults, 1);
+}
+
 /* Without either there is no BTT, and a later arena that is lost is damage. */
 TEST(btt_info, arena_without_blocks_is_lost)
 {

@@ -163,6 +163,20 @@ TEST(btt, bad_block_is_repaired_by_writes)
 	btt_case_expect(BAD + 50, 2);
 }
 
+/* A BTT that may not be written is not told in its map what could not be read. */
+TEST(btt, bad_block_of_a_read_only_btt_is_not_marked)
+{
+	uint32_t before;
+
+	btt_case_begin(BTT_VERSION_2_0, 512);
+	require(btt_case_stamp(128, 1) == 0);
+	before = *btt_case_map(0, 128);
+	btt_case_open(BTT_READ_ONLY);
+	make_bad((char *)btt_case_at(BTT_INFO_BYTES) + btt_map_block(before, 128) * 512u);
+	expect_eq(btt_case_read(128, data), -EIO);
+	expect_eq(*btt_case_map(0, 128), before);
+}
+
 /* Entries of the map that are bad fail the sectors that they share memory with, and no others. */
 TEST(btt, bad_map_fails_its_sectors)
 {

@@ -123,11 +123,22 @@ TEST(content, ext_is_recognised)
 	expect_str(recognise(), "ext2");
 	put(SUPERBLOCK + 24, "\7", 1); /* blocks of 128 KiB */
 	expect_str(recognise(), NULL);
+	put(SUPERBLOCK + 24, "\6", 1);
+	expect_str(recognise(), "ext2");
 	put(SUPERBLOCK + 24, "\2", 1);
 	put(SUPERBLOCK + 92, "\4", 1); /* a journal */
 	expect_str(recognise(), "ext3");
 	put(SUPERBLOCK + 96, "\x42", 1); /* extents */
 	expect_str(recognise(), "ext4");
+}
+
+/* A signature may end where the memory does, and no earlier. */
+TEST(content, signature_may_be_the_last_bytes)
+{
+	memset(memory, 0, sizeof(memory));
+	put(4086, "SWAPSPACE2", 10);
+	expect_str(content_recognise(memory, 4096, NULL, 0), "swap");
+	expect_str(content_recognise(memory, 4095, NULL, 0), NULL);
 }
 
 /* A superblock that is cut off is none, and is not read beyond. */

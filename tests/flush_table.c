@@ -173,6 +173,7 @@ static void expect_hint_refused(uint64_t address, enum refusal_reason reason)
 
 	begin();
 	machine_add_memory(&machine, GIB4 + 64 * MIB, 16 * MIB, MEMORY_TYPE_PMEM);
+	machine_add_memory(&machine, GIB4 + 96 * MIB, 16 * MIB, MEMORY_TYPE_PRAM);
 	machine_add_memory(&machine, 0xfc000000, PAGE_SIZE, MEMORY_TYPE_NVS);
 	nfit_add_nvdimm(&nfit, 1, GIB4, 16 * MIB);
 	nfit_add_range(&nfit, 2, GUID_BLOCK_WINDOW, GIB4 + 32 * MIB, MIB);
@@ -205,6 +206,7 @@ TEST(flush_table, hints_in_memory_are_refused)
 	expect_hint_refused(GIB4 + 8 * MIB, REFUSED_OVERLAPS_DATA);
 	expect_hint_refused(GIB4 + 32 * MIB, REFUSED_OVERLAPS_DATA);
 	expect_hint_refused(GIB4 + 64 * MIB, REFUSED_OVERLAPS_DATA);
+	expect_hint_refused(GIB4 + 96 * MIB, REFUSED_OVERLAPS_DATA);
 }
 
 /* Registers that a table names are not written either. */

@@ -247,6 +247,20 @@ TEST(inventory, range_that_is_not_write_back_is_refused)
 	expect_eq(persistent_regions(build()), 1);
 }
 
+/* What a range that is refused claims is nobody else's all the same. */
+TEST(inventory, refused_range_keeps_its_claim)
+{
+	const uint64_t attributes = NFIT_ATTRIBUTE_UNCACHED;
+	const struct inventory *inventory;
+
+	begin_with_range(GIB4, 16 * MIB);
+	change_range(offsetof(struct nfit_range, attributes), &attributes, sizeof(attributes));
+	nfit_add_range(&nfit, 2, GUID_PERSISTENT, GIB4 + 8 * MIB, 16 * MIB);
+	inventory = build();
+	require(persistent_regions(inventory) == 1);
+	expect_eq(pfn_to_phys(persistent_region(inventory, 0)->start).addr, GIB4 + 16 * MIB);
+}
+
 /* Index 0 is for ranges that no mapping refers to, which persistent memory is not. */
 TEST(inventory, persistent_range_of_index_zero_is_refused)
 {

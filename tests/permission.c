@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What write= permits, and what it does not. */
 #include "drivers/permission.h"
+#include "mm/host.h"
 #include "tests/firmware.h"
+#include "tests/harness/memory.h"
 #include "tests/test.h"
 
 #include <string.h>
@@ -92,6 +94,33 @@ TEST(permission, nothing_without_the_option)
 	expect_writable("");
 	expect_eq(nr_complaints, 0);
 	expect_eq(inventory.nr_refusals, 0);
+}
+
+/* What each persistent region holds is read, and what DRAM holds is nobody's. */
+TEST(permission, contents_are_those_of_each_region)
+{
+	enum { TIMEOUT = 60 };
+	static const enum memory_kind kinds[] = {MEMORY_PERSISTENT, MEMORY_DRAM, MEMORY_PERSISTENT,
+						 MEMORY_PERSISTENT};
+	static struct region regions[ARRAY_SIZE(kinds)];
+	const char *contents[ARRAY_SIZE(kinds)] = {NULL};
+	struct inventory machine = {
+		.regions = regions, .contents = contents, .nr_regions = ARRAY_SIZE(kinds)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		pfn_t frame = test_take(MEMORY_DRAM, PAGE_SIZE);
+
+		regions[i] = (struct region){
+			.start = frame, .end = pfn_add(frame, 1), .kind = kinds[i], .name = "any"};
+		memset(test_virt(frame, 0), 0, PAGE_SIZE);
+		if (i > 0)
+			memcpy(test_virt(frame, 0), i == 2 ? "XFSB\0" : "LUKS\xba\xbe", 6);
+	}
+	inventory_read_contents(&machine, TIMEOUT);
+	expect_str(contents[0], NULL);
+	expect_str(contents[1], NULL);
+	expect_str(contents[2], "xfs");
+	expect_str(contents[3], "luks");
 }
 
 /* A region is permitted by its own name, whatever speaks against it. */

@@ -102,6 +102,22 @@ TEST(pmem_io, rest_of_a_pinned_area_can_be_used)
 	page_unpin(page);
 }
 
+/* A page that has all the pins it can have is neither read nor written, for it cannot be held. */
+TEST(pmem_io, page_without_a_pin_to_spare_is_refused)
+{
+	struct page *page = NULL;
+
+	begin();
+	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
+		require((page = page_pin(area)) != NULL);
+	expect_eq(read_sectors(1, 1), -EIO);
+	memset(buffer, 72, SECTOR_SIZE);
+	expect_eq(pmem_write(phys_add(start, SECTOR_SIZE), buffer, SECTOR_SIZE), -EIO);
+	for (uint32_t i = 0; i < PAGE_PINS_MAX; i++)
+		page_unpin(page);
+	expect_eq(read_sectors(1, 1), 0);
+}
+
 /* The first bad byte of a range is found, in whichever of its frames. */
 TEST(pmem_io, first_bad_byte_is_found)
 {

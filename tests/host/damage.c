@@ -17,6 +17,7 @@ static struct {
 } damaged[DAMAGED_LINES_MAX];
 static size_t nr_damaged;
 static atomic_uint met;
+static void (*meanwhile)(void);
 
 void damage(phys_t line, enum damage how)
 {
@@ -36,6 +37,11 @@ int damage_repair(phys_t start, size_t bytes)
 	return 0;
 }
 
+void damage_meanwhile(void (*fn)(void))
+{
+	meanwhile = fn;
+}
+
 unsigned damage_met(void)
 {
 	return atomic_load(&met);
@@ -44,6 +50,7 @@ unsigned damage_met(void)
 void damage_end(void)
 {
 	nr_damaged = 0;
+	meanwhile = NULL;
 	atomic_store(&met, 0);
 }
 
@@ -78,6 +85,12 @@ static const char *find_damage(const char *start, const char *end)
 	atomic_fetch_add(&met, 1);
 	if (bad_lines_add(line, CACHE_LINE))
 		host_panic("a damaged line is in no region");
+	if (meanwhile) {
+		void (*fn)(void) = meanwhile;
+
+		meanwhile = NULL;
+		fn();
+	}
 	return first < start ? start : first;
 }
 

@@ -20,6 +20,12 @@ void damage(phys_t line, enum damage);
 /* The medium's own function, for pmem_set_repair(): leaves zeros. Always 0. */
 int damage_repair(phys_t start, size_t bytes);
 
+/*
+ * What another CPU does when a damaged line is met the next time, between the error and what its
+ * reader makes of it. On the reader's CPU.
+ */
+void damage_meanwhile(void (*fn)(void));
+
 /* How often host_read() met a damaged line. */
 unsigned damage_met(void);
 

@@ -266,10 +266,17 @@ static const char *judge_promise(const unsigned char *medium, uint64_t promise)
 /* What DMA left in the caches is on the medium when persist_dma() returns. */
 TEST(persist_orders, dma_is_durable)
 {
+	size_t at = 0;
+
 	stored_begin();
 	stored_prepare(61, 70);
 	stored_expect_none(stored_search(PERSISTENCE_MEMORY_CONTROLLER, receive, judge_promise));
 	stored_measure_states();
+	/* The load that saw the device's word must not be overtaken. */
+	while (at < stored.trace.nr && stored.trace.events[at].kind == EVENT_STORE)
+		at++;
+	require(at < stored.trace.nr);
+	expect_eq(stored.trace.events[at].kind, EVENT_FENCE);
 }
 
 /* --- Drains tell NVDIMMs --- */

@@ -6,6 +6,7 @@
 #include "mm/host.h"
 #include "mm/persist.h"
 #include "tests/harness/memory.h"
+#include "tests/host/crash_states.h"
 #include "tests/host/damage.h"
 #include "tests/test.h"
 
@@ -154,4 +155,46 @@ TEST(pmem_damage, failed_repair_fails_the_write)
 	expect_eq(pmem_read(start, buffer, 512), -EIO);
 	expect_eq(write_new(0, 512), -EIO);
 	expect(bad_lines_of(area) == 1);
+}
+
+/* --- And the power. --- */
+
+static struct trace trace;
+
+/* The content may be what it was, and the power may fail now. */
+static int repair_and_keep(phys_t unit, size_t bytes)
+{
+	(void)unit, (void)bytes;
+	trace_promise(1);
+	return 0;
+}
+
+static void write_line(void *unused)
+{
+	(void)unused;
+	expect_eq(write_new(0, CACHE_LINE), 0);
+}
+
+static const char *judge_line(const unsigned char *medium, uint64_t promise)
+{
+	return promise && !all_are((const char *)medium, 'n', CACHE_LINE)
+		       ? "a line is repaired whose new content is not durable"
+		       : NULL;
+}
+
+/* What firmware repairs holds the new data already, or a power failure would bring back the old. */
+TEST(pmem_damage, data_is_durable_before_the_repair)
+{
+	struct crash_search search = {
+		.trace = &trace, .domain = PERSISTENCE_MEMORY_CONTROLLER, .judge = judge_line};
+
+	begin();
+	require(bad_lines_add(start, 1) == 0);
+	pmem_set_repair(repair_and_keep, CACHE_LINE);
+	trace.nr_lines = 0;
+	trace_watch(&trace, host_virt(start), CACHE_LINE);
+	trace_run(&trace, write_line, NULL);
+	crash_search(&search);
+	expect(search.states >= 256); /* each choice of eight words */
+	expect_str(search.first, NULL);
 }
