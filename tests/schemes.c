@@ -342,6 +342,40 @@ TEST(schemes, bad_frames_stay_out)
 	each_scheme(MEMORY_DRAM, bad_frames_stay_out);
 }
 
+/* What is bad or locked is 4 KiB, where a scheme works in those, and else what is beside it, too.
+ */
+static void small_pages_stand_alone(void)
+{
+	int alone = has(SCHEME_SMALL_PAGES) ? 0 : -EIO;
+	struct scheme_page *mine, *other;
+
+	if (scheme_poison(scheme, frame_at(60)) == 0) {
+		int error = scheme_pin(scheme, frame_at(61), &other);
+
+		holds_eq(error, alone);
+		if (!error)
+			scheme_unpin(scheme, other, SCHEME_CLEAN);
+	}
+	if (!has(SCHEME_SMALL_PAGES))
+		(void)scheme_unpoison(scheme, frame_at(60));
+	mine = pin_at(61);
+	other = pin_at(62);
+	holds_eq(scheme_trylock(scheme, mine), with(SCHEME_LOCKS, 0));
+	holds_eq(scheme_trylock(scheme, other), with(SCHEME_LOCKS, alone ? -EBUSY : 0));
+	(void)scheme_unlock(scheme, mine);
+	if (!alone)
+		(void)scheme_unlock(scheme, other);
+	scheme_unpin(scheme, mine, SCHEME_CLEAN);
+	scheme_unpin(scheme, other, SCHEME_CLEAN);
+	(void)scheme_unpoison(scheme, frame_at(60));
+	ground_mend();
+}
+
+TEST(schemes, small_pages_stand_alone)
+{
+	each_scheme(MEMORY_DRAM, small_pages_stand_alone);
+}
+
 /* Two owners of one frame are told apart, each with an index of its own. */
 static void owners_are_told_apart(void)
 {

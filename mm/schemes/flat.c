@@ -125,7 +125,7 @@ int flat_unlock(struct scheme *scheme, struct scheme_page *page)
 {
 	if (unlikely(!frame_word_clear(&behind(page)->word, FRAME_LOCKED)))
 		host_panic("the frame at %#llx is unlocked that is not locked",
-			   (unsigned long long)pfn_to_phys(flat_page_to_pfn(scheme, page)).addr);
+			   (unsigned long long)pfn_to_phys(scheme_page_to_pfn(scheme, page)).addr);
 	return 0;
 }
 

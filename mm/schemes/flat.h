@@ -14,7 +14,8 @@
 struct flat_page {
 	frame_word_t word;
 	uint64_t mapping, index; /* the one owner that there is room for */
-	uint64_t rest[5];        /* what lists and allocators keep there, elsewhere */
+	uint64_t head;           /* compound.h: of a tail, the address of its head + 1 */
+	uint64_t rest[4];        /* what lists and allocators keep there, elsewhere */
 };
 
 _Static_assert(sizeof(struct flat_page) == 64, "as a struct page of Linux");

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "mm/schemes/altmap.h"
+#include "mm/schemes/compound.h"
 #include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/page_less.h"
@@ -11,8 +12,8 @@
 #include "mm/schemes/two_level.h"
 
 const struct scheme_ops *const schemes[] = {
-	&flat_scheme,    &altmap_scheme, &page_less_scheme,
-	&dynamic_scheme, &proxy_scheme,  &two_level_scheme,
+	&flat_scheme,      &compound_scheme, &compound_hvo_scheme, &altmap_scheme,
+	&page_less_scheme, &dynamic_scheme,  &proxy_scheme,        &two_level_scheme,
 };
 
 const size_t nr_schemes = ARRAY_SIZE(schemes);
@@ -24,6 +25,7 @@ const char *scheme_feature_name(enum scheme_feature feature)
 		[SCHEME_COUNTS] = "count",
 		[SCHEME_LOCKS] = "lock",
 		[SCHEME_DIRTY] = "dirty",
+		[SCHEME_SMALL_PAGES] = "small-pages",
 		[SCHEME_BAD_FRAMES] = "bad-frames",
 		[SCHEME_OWNERS] = "owners",
 		[SCHEME_DEVICES] = "devices",

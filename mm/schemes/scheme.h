@@ -34,12 +34,13 @@ struct scheme_page; /* never defined */
 
 /* What one would like to do with a frame, and not every scheme can. */
 enum scheme_feature {
-	SCHEME_FIND,       /* find the page of a frame that somebody has pinned */
-	SCHEME_COUNTS,     /* say how many pins there are */
-	SCHEME_LOCKS,      /* let two users of one page work one after the other */
-	SCHEME_DIRTY,      /* remember that it was written */
-	SCHEME_BAD_FRAMES, /* keep a frame with a memory error out of use */
-	SCHEME_OWNERS,     /* tell several owners of one frame apart, each with its own index */
+	SCHEME_FIND,        /* find the page of a frame that somebody has pinned */
+	SCHEME_COUNTS,      /* say how many pins there are */
+	SCHEME_LOCKS,       /* let two users of one page work one after the other */
+	SCHEME_DIRTY,       /* remember that it was written */
+	SCHEME_SMALL_PAGES, /* lock, note or take out of use 4 KiB and not what is beside them */
+	SCHEME_BAD_FRAMES,  /* keep a frame with a memory error out of use */
+	SCHEME_OWNERS,      /* tell several owners of one frame apart, each with its own index */
 	SCHEME_DEVICES, /* let a device work on it: who frees a frame can see that it is in use */
 	SCHEME_FEATURES,
 };

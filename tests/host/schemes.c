@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Schemes of page descriptors: what their users do wrong, and what takes long. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "mm/page.h"
+#include "mm/schemes/compound.h"
 #include "mm/schemes/dynamic.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/proxy.h"
@@ -45,6 +47,19 @@ TEST(schemes_misuse, flat_panics)
 	expect_panic_apart(unpin_twice, "is not pinned");
 	expect_panic_apart(unpin_written_twice, "is not pinned");
 	expect_panic_apart(unlock, "is not locked");
+}
+
+/* The same of a compound page, and the panic has the address of the page that it is about. */
+TEST(schemes_misuse, compound_panics)
+{
+	char address[32];
+
+	begin(&compound_scheme);
+	snprintf(address, sizeof(address), "at %#llx",
+		 (unsigned long long)pfn_to_phys(scheme->start).addr);
+	expect_panic_apart(unpin_twice, "is not pinned");
+	expect_panic_apart(unpin_written_twice, "is not pinned");
+	expect_panic_apart(unlock, address);
 }
 
 /* A page that holds as many pins as fit takes no more, and loses none. */
