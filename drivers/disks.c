@@ -23,6 +23,7 @@ bool disks_may_write(const char *name)
 	return permission_names(permitted, name);
 }
 
+/* The first disk of a medium. */
 static struct disk *find_same(const struct disk_medium *medium)
 {
 	static const struct disk_medium unknown;
@@ -31,7 +32,7 @@ static struct disk *find_same(const struct disk_medium *medium)
 		return NULL;
 	for (struct disk *disk = first; disk; disk = disk->next)
 		if (memcmp(&disk->medium, medium, sizeof(*medium)) == 0)
-			return disk->same ? disk->same : disk;
+			return disk;
 	return NULL;
 }
 

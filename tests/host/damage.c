@@ -17,7 +17,10 @@ static struct {
 } damaged[DAMAGED_LINES_MAX];
 static size_t nr_damaged;
 static atomic_uint met;
-static void (*meanwhile)(void);
+static struct {
+	phys_t at;
+	void (*fn)(void);
+} meanwhile;
 
 void damage(phys_t line, enum damage how)
 {
@@ -37,9 +40,10 @@ int damage_repair(phys_t start, size_t bytes)
 	return 0;
 }
 
-void damage_meanwhile(void (*fn)(void))
+void damage_meanwhile(phys_t at, void (*fn)(void))
 {
-	meanwhile = fn;
+	meanwhile.at = at;
+	meanwhile.fn = fn;
 }
 
 unsigned damage_met(void)
@@ -50,7 +54,7 @@ unsigned damage_met(void)
 void damage_end(void)
 {
 	nr_damaged = 0;
-	meanwhile = NULL;
+	meanwhile.fn = NULL;
 	atomic_store(&met, 0);
 }
 
@@ -85,13 +89,18 @@ static const char *find_damage(const char *start, const char *end)
 	atomic_fetch_add(&met, 1);
 	if (bad_lines_add(line, CACHE_LINE))
 		host_panic("a damaged line is in no region");
-	if (meanwhile) {
-		void (*fn)(void) = meanwhile;
-
-		meanwhile = NULL;
-		fn();
-	}
 	return first < start ? start : first;
+}
+
+static void look_away(const char *start, size_t bytes)
+{
+	void (*fn)(void) = meanwhile.fn;
+	const char *at = host_virt(meanwhile.at);
+
+	if (!fn || at < start || at >= start + bytes)
+		return;
+	meanwhile.fn = NULL;
+	fn();
 }
 
 size_t host_read(void *to, const void *from, size_t bytes)
@@ -99,6 +108,7 @@ size_t host_read(void *to, const void *from, size_t bytes)
 	const char *start = from;
 	size_t good = (size_t)(find_damage(start, start + bytes) - start);
 
+	look_away(start, bytes);
 	memcpy(to, from, good);
 	return good;
 }

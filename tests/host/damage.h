@@ -21,10 +21,10 @@ void damage(phys_t line, enum damage);
 int damage_repair(phys_t start, size_t bytes);
 
 /*
- * What another CPU does when a damaged line is met the next time, between the error and what its
- * reader makes of it. On the reader's CPU.
+ * What happens while the next host_read() is at this byte: after damage was met there, and before
+ * anything is copied. On the reader's CPU.
  */
-void damage_meanwhile(void (*fn)(void));
+void damage_meanwhile(phys_t at, void (*fn)(void));
 
 /* How often host_read() met a damaged line. */
 unsigned damage_met(void);
