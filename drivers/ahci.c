@@ -7,12 +7,26 @@
 #include "kernel/mmio.h"
 #include "mm/host.h"
 
+#include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CLASS_STORAGE = 0x01, SUBCLASS_SATA = 0x06, INTERFACE_AHCI = 0x01 };
 enum { DISKS_MAX = 26, HANDOFF_MS = 2000 };
+
+static uint32_t read_register(const volatile uint32_t *at)
+{
+	return mmio_read32(at);
+}
+
+static void write_register(volatile uint32_t *at, uint32_t value)
+{
+	mmio_write32(at, value);
+}
+
+static const struct ahci_access access = {
+	.read = read_register, .write = write_register, .wait_ms = UINT_MAX};
 
 static struct ahci_port *disks[DISKS_MAX];
 static unsigned nr_disks;
@@ -110,6 +124,7 @@ static void ahci_probe(const struct pci_function *function)
 		return;
 	}
 	adapter->function = function;
+	adapter->access = &access;
 	pci_enable(function);
 	fault = start_adapter(host);
 	if (!fault) {

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/ahci_port.h"
 
-#include "kernel/console.h"
-#include "kernel/mmio.h"
-#include "kernel/time.h"
 #include "mm/host.h"
 
 #include <errno.h>
@@ -19,23 +16,25 @@ enum {
 	LINK_MS = 1000,
 	READY_MS = 10000, /* a disk that spins up */
 	COMMAND_MS = 10000,
-	COMRESET_NS = 1000000, /* 10.4.2 */
+	COMRESET_MS = 1, /* 10.4.2 */
 };
 
 enum { LINES_MAX = 32 };
 
-static __attribute__((format(printf, 2, 3))) void say(struct ahci_port *port, const char *format,
-						      ...)
+static void say(struct ahci_port *port, const char *format, ...) printf_like(2, 3);
+
+static void say(struct ahci_port *port, const char *format, ...)
 {
-	char text[160];
+	char text[200];
+	size_t used = (size_t)snprintf(text, sizeof(text), "# %s: ", port->name);
 	va_list arguments;
 
 	if (port->lines++ >= LINES_MAX)
 		return;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	vsnprintf(text + used, sizeof(text) - used, format, arguments);
 	va_end(arguments);
-	console_line("# %s: %s", port->name, text);
+	host_print(text);
 }
 
 static struct ahci_memory *memory_of(const struct ahci_port *port)
@@ -50,15 +49,41 @@ static uint64_t address_of(const struct ahci_port *port, size_t offset)
 
 /* --- Registers. --- */
 
+static uint32_t get(const struct ahci_port *port, const volatile uint32_t *at)
+{
+	return port->adapter->access->read(at);
+}
+
+static void put(const struct ahci_port *port, volatile uint32_t *at, uint32_t value)
+{
+	port->adapter->access->write(at, value);
+}
+
+static void change(const struct ahci_port *port, volatile uint32_t *at, uint32_t clear,
+		   uint32_t set)
+{
+	put(port, at, (get(port, at) & ~clear) | set);
+}
+
+static bool is_over(const struct ahci_port *port, uint64_t since, unsigned milliseconds)
+{
+	unsigned most = port->adapter->access->wait_ms;
+
+	if (milliseconds > most)
+		milliseconds = most;
+	return host_nanoseconds() - since > milliseconds * (uint64_t)1000000;
+}
+
 /* Waits until the bits of a register have a value. False: they do not get it, or nobody is there.
  */
-static bool wait_until(volatile uint32_t *at, uint32_t bits, uint32_t value, unsigned milliseconds)
+static bool wait_until(const struct ahci_port *port, const volatile uint32_t *at, uint32_t bits,
+		       uint32_t value, unsigned milliseconds)
 {
 	uint64_t start = host_nanoseconds();
 	bool late = false;
 
 	for (;;) {
-		uint32_t found = mmio_read32(at);
+		uint32_t found = get(port, at);
 
 		if (found == GONE)
 			return false;
@@ -66,13 +91,8 @@ static bool wait_until(volatile uint32_t *at, uint32_t bits, uint32_t value, uns
 			return true;
 		if (late)
 			return false;
-		late = host_nanoseconds() - start > milliseconds * (uint64_t)1000000;
+		late = is_over(port, start, milliseconds);
 	}
-}
-
-static void change(volatile uint32_t *at, uint32_t clear, uint32_t set)
-{
-	mmio_write32(at, (mmio_read32(at) & ~clear) | set);
 }
 
 /* No commands, and after that no received FIS: 10.1.2. */
@@ -80,11 +100,11 @@ static bool stop_engines(struct ahci_port *port)
 {
 	volatile struct ahci_port_registers *r = port->registers;
 
-	change(&r->cmd, AHCI_CMD_START, 0);
-	if (!wait_until(&r->cmd, AHCI_CMD_LIST_RUNNING, 0, ENGINE_MS))
+	change(port, &r->cmd, AHCI_CMD_START, 0);
+	if (!wait_until(port, &r->cmd, AHCI_CMD_LIST_RUNNING, 0, ENGINE_MS))
 		return false;
-	change(&r->cmd, AHCI_CMD_FIS_ENABLE, 0);
-	return wait_until(&r->cmd, AHCI_CMD_FIS_RUNNING, 0, ENGINE_MS);
+	change(port, &r->cmd, AHCI_CMD_FIS_ENABLE, 0);
+	return wait_until(port, &r->cmd, AHCI_CMD_FIS_RUNNING, 0, ENGINE_MS);
 }
 
 /* Clears errors, and waits for the disk before commands may come: 10.3.1. */
@@ -92,12 +112,12 @@ static bool start_engines(struct ahci_port *port)
 {
 	volatile struct ahci_port_registers *r = port->registers;
 
-	change(&r->cmd, 0, AHCI_CMD_FIS_ENABLE);
-	mmio_write32(&r->serr, mmio_read32(&r->serr));
-	mmio_write32(&r->is, mmio_read32(&r->is));
-	if (!wait_until(&r->tfd, AHCI_TFD_BUSY, 0, READY_MS))
+	change(port, &r->cmd, 0, AHCI_CMD_FIS_ENABLE);
+	put(port, &r->serr, get(port, &r->serr));
+	put(port, &r->is, get(port, &r->is));
+	if (!wait_until(port, &r->tfd, AHCI_TFD_BUSY, 0, READY_MS))
 		return false;
-	change(&r->cmd, 0, AHCI_CMD_START);
+	change(port, &r->cmd, 0, AHCI_CMD_START);
 	return true;
 }
 
@@ -105,11 +125,13 @@ static bool start_engines(struct ahci_port *port)
 static bool reset_link(struct ahci_port *port)
 {
 	volatile struct ahci_port_registers *r = port->registers;
+	uint64_t start = host_nanoseconds();
 
-	change(&r->sctl, 0xf, AHCI_DET_RESET);
-	time_wait(COMRESET_NS);
-	change(&r->sctl, 0xf, 0);
-	return wait_until(&r->ssts, 0xf, AHCI_DET_READY, LINK_MS);
+	change(port, &r->sctl, 0xf, AHCI_DET_RESET);
+	while (!is_over(port, start, COMRESET_MS))
+		__builtin_ia32_pause();
+	change(port, &r->sctl, 0xf, 0);
+	return wait_until(port, &r->ssts, 0xf, AHCI_DET_READY, LINK_MS);
 }
 
 /* --- Commands. --- */
@@ -117,7 +139,7 @@ static bool reset_link(struct ahci_port *port)
 static void issue(struct ahci_port *port, uint32_t slots)
 {
 	port->issued |= slots;
-	mmio_write32(&port->registers->ci, slots);
+	put(port, &port->registers->ci, slots);
 }
 
 /* IDENTIFY DEVICE, alone on the port. */
@@ -130,9 +152,9 @@ static const char *read_identity(struct ahci_port *port, struct ata_identity *id
 		.command = ATA_IDENTIFY_DEVICE, .segments = &segment, .nr_segments = 1};
 
 	ahci_build(&memory->list[0], &memory->tables[0], &task);
-	mmio_write32(&port->registers->ci, 1);
-	if (!wait_until(&port->registers->ci, 1, 0, COMMAND_MS) ||
-	    (mmio_read32(&port->registers->is) & AHCI_IS_ERRORS))
+	put(port, &port->registers->ci, 1);
+	if (!wait_until(port, &port->registers->ci, 1, 0, COMMAND_MS) ||
+	    (get(port, &port->registers->is) & AHCI_IS_ERRORS))
 		return "it does not say what it is";
 	return ata_identify(memory->identity, identity);
 }
@@ -181,8 +203,8 @@ static const char *operation_name(const struct block_request *request)
 static int take_error(struct ahci_port *port, uint32_t *failed)
 {
 	volatile struct ahci_port_registers *r = port->registers;
-	uint32_t tfd = mmio_read32(&r->tfd);
-	uint32_t is = mmio_read32(&r->is);
+	uint32_t tfd = get(port, &r->tfd);
+	uint32_t is = get(port, &r->is);
 
 	*failed = port->issued;
 	if (!stop_engines(port) || !start_engines(port))
@@ -257,8 +279,8 @@ static int ahci_poll(struct block_device *device, struct block_queue *queue)
 	if (!port->used)
 		return 0;
 	/* In this order: a command that failed shows as an error as soon as it is not issued. */
-	issued = mmio_read32(&port->registers->ci);
-	is = mmio_read32(&port->registers->is);
+	issued = get(port, &port->registers->ci);
+	is = get(port, &port->registers->is);
 	if (is == GONE || atomic_load(&port->adapter->dead))
 		return -ENODEV;
 	if (is & AHCI_IS_ERRORS) {
@@ -270,7 +292,7 @@ static int ahci_poll(struct block_device *device, struct block_queue *queue)
 	if (!done)
 		return 0;
 	/* Where nobody answers, all may read as zeros as well. */
-	if (!(mmio_read32(&port->registers->cmd) & AHCI_CMD_START))
+	if (!(get(port, &port->registers->cmd) & AHCI_CMD_START))
 		return -ENODEV;
 	port->issued &= ~done;
 	port->to_do &= ~done;
@@ -286,13 +308,18 @@ static void give_up(struct ahci_port *port)
 	say(port, "the adapter does not answer and is given up");
 }
 
+static bool is_same(const struct ata_identity *a, const struct ata_identity *b)
+{
+	return a->lbas == b->lbas && a->lba_bytes == b->lba_bytes &&
+	       strcmp(a->model, b->model) == 0 && strcmp(a->serial, b->serial) == 0;
+}
+
 static bool restart(struct ahci_port *port)
 {
 	struct ata_identity now;
 
 	return stop_engines(port) && reset_link(port) && start_engines(port) &&
-	       !read_identity(port, &now) && now.lbas == port->identity.lbas &&
-	       now.lba_bytes == port->identity.lba_bytes;
+	       !read_identity(port, &now) && is_same(&now, &port->identity);
 }
 
 static void ahci_recover(struct block_device *device, int why)
@@ -320,11 +347,11 @@ static const char *find_disk(struct ahci_port *port)
 {
 	volatile struct ahci_port_registers *r = port->registers;
 
-	if (AHCI_SSTS_DET(mmio_read32(&r->ssts)) == 0)
+	if (AHCI_SSTS_DET(get(port, &r->ssts)) == 0)
 		return "";
-	if (!wait_until(&r->ssts, 0xf, AHCI_DET_READY, LINK_MS))
+	if (!wait_until(port, &r->ssts, 0xf, AHCI_DET_READY, LINK_MS))
 		return "its link does not come up";
-	if (mmio_read32(&r->sig) != AHCI_SIG_DISK)
+	if (get(port, &r->sig) != AHCI_SIG_DISK)
 		return "it is no disk";
 	return NULL;
 }
@@ -337,11 +364,11 @@ static void place_memory(struct ahci_port *port)
 	for (unsigned i = 0; i < AHCI_SLOTS_MAX; i++)
 		memory_of(port)->list[i].table =
 			address_of(port, offsetof(struct ahci_memory, tables[i]));
-	mmio_write32(&port->registers->clb, (uint32_t)list);
-	mmio_write32(&port->registers->clbu, (uint32_t)(list >> 32));
-	mmio_write32(&port->registers->fb, (uint32_t)received);
-	mmio_write32(&port->registers->fbu, (uint32_t)(received >> 32));
-	mmio_write32(&port->registers->ie, 0);
+	put(port, &port->registers->clb, (uint32_t)list);
+	put(port, &port->registers->clbu, (uint32_t)(list >> 32));
+	put(port, &port->registers->fb, (uint32_t)received);
+	put(port, &port->registers->fbu, (uint32_t)(received >> 32));
+	put(port, &port->registers->ie, 0);
 }
 
 static const char *start(struct ahci_port *port)

@@ -18,9 +18,17 @@
 
 #include <stdatomic.h>
 
+/* How registers are reached; a test has others than a machine. */
+struct ahci_access {
+	uint32_t (*read)(const volatile uint32_t *at);
+	void (*write)(volatile uint32_t *at, uint32_t value);
+	unsigned wait_ms; /* what a device has time for, unless it is given less */
+};
+
 /* What the ports of an adapter have in common. */
 struct ahci_adapter {
 	const struct pci_function *function;
+	const struct ahci_access *access;
 	unsigned slots;   /* commands that a port can have at once */
 	atomic_bool dead; /* it can reach no memory any more */
 };
