@@ -5,6 +5,10 @@
  * and log, so that no write of one sector can change another. A write that a power failure
  * interrupted is no fault: it is counted as if it was finished, and reported.
  *
+ * A map that cannot all be read is not made up for. The rest of it and the log tell which blocks
+ * its lost entries named, but not which sector had which, and nothing else on the medium does: a
+ * guess would give one sector the data of another. The sectors of such entries fail.
+ *
  * The proof takes a bit for each block. With less memory than that the map is read several times.
  */
 #pragma once

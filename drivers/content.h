@@ -3,6 +3,11 @@
  * Recognises by their signatures the formats that somebody may have put on persistent memory, so
  * that they are not overwritten by mistake. Only reads. A signature is enough: data whose header is
  * damaged is still data. NULL means that no known format was found, not that nothing is there.
+ *
+ * Namespace labels are not read. They are in an area of the NVDIMM outside of its range, which only
+ * methods in AML reach (ACPI 6.5, 6.5.10), and nothing here interprets AML. What a label claims for
+ * a BTT, fsdax or devdax has an info block, at the start of the namespace or 4 KiB behind it, and
+ * is recognised by that.
  */
 #pragma once
 
