@@ -2,10 +2,9 @@
 #define _GNU_SOURCE /* the names of registers in a signal's context */
 #include "tests/host/trace.h"
 
-#include <signal.h>
 #include <string.h>
-#include <ucontext.h>
 
+#include "tests/host/single_step.h"
 #include "tests/test.h"
 
 enum { WORD = sizeof(uint64_t) };
@@ -139,10 +138,8 @@ static void note_flush(uintptr_t address)
 }
 
 /* An instruction is done. */
-static void step(int signal, siginfo_t *info, void *context)
+static void step(const ucontext_t *context)
 {
-	(void)signal;
-	(void)info;
 	note_stores(stepping.next.kind == STORES_AROUND ? EVENT_STORE_AROUND : EVENT_STORE);
 	if (stepping.next.kind == FLUSHES)
 		note_flush(stepping.next.address);
@@ -170,8 +167,6 @@ void trace_watch(struct trace *trace, void *start, size_t bytes)
 
 void trace_run(struct trace *trace, void (*fn)(void *), void *arg)
 {
-	struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO}, old;
-
 	trace->nr = 0;
 	memset(trace->before, 0, TRACE_BYTES);
 	for (size_t i = 0; i < trace->nr_lines; i++)
@@ -180,20 +175,7 @@ void trace_run(struct trace *trace, void (*fn)(void *), void *arg)
 	stepping.trace = trace;
 	stepping.next.kind = PLAIN;
 	stepping.overflow = false;
-	require(sigaction(SIGTRAP, &action, &old) == 0);
-	/* The trap flag; below the red zone, which may be in use. */
-	__asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; "
-			 "lea 128(%%rsp), %%rsp"
-			 :
-			 :
-			 : "memory", "cc");
-	fn(arg);
-	__asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; "
-			 "lea 128(%%rsp), %%rsp"
-			 :
-			 :
-			 : "memory", "cc");
-	require(sigaction(SIGTRAP, &old, NULL) == 0);
+	single_step(fn, arg, step);
 	if (stepping.overflow)
 		fail("more than %u events", TRACE_EVENTS_MAX);
 }
