@@ -19,6 +19,7 @@ enum {
 
 #define FLAT_ONE_PIN   ((uint64_t)1 << 12)
 #define FLAT_PINS      ((uint64_t)0xfffff << 12)
+#define FLAT_FULL      ((uint64_t)1 << 31) /* the highest bit of the count */
 #define FLAT_LINK      32
 #define FLAT_LINK_NONE UINT32_MAX
 
@@ -46,6 +47,7 @@ static inline struct flat_page *find(enum flat_width width, pfn_t frame)
 		       : (struct flat_page *)word;
 }
 
+/* Added first and taken back if it should not be: one locked addition. */
 static inline struct flat_page *pin(enum flat_width width, pfn_t frame)
 {
 	uint64_t index = frame.n - flat.first;
@@ -55,11 +57,11 @@ static inline struct flat_page *pin(enum flat_width width, pfn_t frame)
 	if (unlikely(index >= flat.frames))
 		return NULL;
 	word = word_at(width, index);
-	old = atomic_load_explicit(word, memory_order_relaxed);
-	do {
-		if (old & (FLAT_ABSENT | FLAT_POISONED) || (old & FLAT_PINS) == FLAT_PINS)
-			return NULL;
-	} while (!atomic_compare_exchange_weak(word, &old, old + FLAT_ONE_PIN));
+	old = atomic_fetch_add(word, FLAT_ONE_PIN);
+	if (unlikely(old & (FLAT_ABSENT | FLAT_POISONED | FLAT_FULL))) {
+		atomic_fetch_sub(word, FLAT_ONE_PIN);
+		return NULL;
+	}
 	return (struct flat_page *)word;
 }
 

@@ -2,9 +2,15 @@
 /*
  * The references: one array with a descriptor for every frame, of 64 bytes as Linux has it, or of
  * the 8 bytes that one word takes. They do what mm/page.h and mm/frame_alloc.h do, in the least
- * steps that an array allows: check that the frame is present and not poisoned, count pins by
- * compare-and-swap, refuse an unpin without a pin. Frames to allocate are in a list of each CPU's
- * own, linked through the descriptors, with no shared list behind it.
+ * steps that an array allows: check that the frame is present and not poisoned, count pins, refuse
+ * an unpin without a pin. Frames to allocate are in a list of each CPU's own, linked through the
+ * descriptors, with no shared list behind it.
+ *
+ * It is not the rival of mm/schemes/flat.h, which does what every scheme does (locks, notes, counts
+ * of stores) and is called as every scheme is. This one has what the core has that no scheme has,
+ * an allocator and functions that are inline, and it has two widths, so that what is due to the
+ * bytes of a descriptor can be told from what is due to its place. Both pin and unpin by one
+ * addition.
  */
 #pragma once
 
