@@ -349,11 +349,17 @@ static bool compare_bio(const struct io_case *io, struct io_lane *lane, const st
 
 /* --- A case. --- */
 
-/* All at once. */
-static bool execute_all(const struct io_case *io, struct io_lane *lane, unsigned nr)
+static void execute_by_scheme(const struct io_case *io, struct io_lane *lane, unsigned nr)
 {
-	bool good = true;
+	struct bio *list[SCHEME_BIOS_MAX] = {NULL};
 
+	for (unsigned i = 0; i < nr; i++)
+		list[i] = &slot_of(lane, i)->bio;
+	scheme_bios_execute(lane->by_scheme, io->device, list, nr);
+}
+
+static void submit_all(const struct io_case *io, struct io_lane *lane, unsigned nr)
+{
 	for (unsigned i = 0; i < nr; i++) {
 		struct bio *bio = &slot_of(lane, i)->bio;
 		int error = block_submit(io->device, bio);
@@ -365,6 +371,17 @@ static bool execute_all(const struct io_case *io, struct io_lane *lane, unsigned
 		if (error)
 			bio->status = error;
 	}
+}
+
+/* All at once. */
+static bool execute_all(const struct io_case *io, struct io_lane *lane, unsigned nr)
+{
+	bool good = true;
+
+	if (lane->by_scheme)
+		execute_by_scheme(io, lane, nr);
+	else
+		submit_all(io, lane, nr);
 	for (unsigned i = 0; i < nr; i++) {
 		struct bio *bio = &slot_of(lane, i)->bio;
 		char text[40];

@@ -14,6 +14,7 @@
 #include "drivers/block.h"
 #include "mm/compiler.h"
 #include "tests/harness/arena.h"
+#include "tests/harness/scheme_bios.h"
 
 enum io_shape {
 	SHAPE_RUN,       /* as long pieces as memory has, from the start of a page */
@@ -29,14 +30,16 @@ struct io_case {
 	enum block_operation operation;
 	size_t size; /* bytes of one bio, a multiple of SECTOR_SIZE */
 	enum io_shape shape;
-	unsigned depth; /* 1 ... IO_DEPTH_MAX; fewer where memory or disk are too small */
+	unsigned depth; /* 1 ... IO_DEPTH_MAX, or SCHEME_BIOS_MAX by a scheme; fewer where memory or
+			   disk are too small */
 };
 
 /* What one CPU works with: memory, and sectors of the disk that are its alone. */
 struct io_lane {
 	struct arena arena;
-	struct arena plain;  /* one area of DRAM for plain I/O */
-	struct arena pieces; /* one area of DRAM for lists of pieces */
+	struct arena plain;            /* one area of DRAM for plain I/O */
+	struct arena pieces;           /* one area of DRAM for lists of pieces */
+	struct scheme_bios *by_scheme; /* who holds the memory; NULL: the block layer */
 	uint64_t sector;
 	uint64_t sectors;
 	uint32_t generation;
