@@ -291,14 +291,15 @@ static uint64_t begin_of_map(void)
 /* A part that is the same for any memory, and one for each frame, which two sizes tell apart. */
 static uint64_t begin_of_gib(void)
 {
-	uint64_t frames = place.frames, half, all, more;
+	uint64_t frames = place.frames, less = frames / PAGES_PER_AREA / 2 * PAGES_PER_AREA;
+	uint64_t half, all, more;
 
-	place.frames = frames / 2;
+	place.frames = less;
 	half = measured(COST_BEGIN);
 	place.frames = frames;
 	all = measured(COST_BEGIN);
 	more = all > half ? all - half : 0;
-	return all + more * ((GIB >> PAGE_SHIFT) - frames) / (frames - frames / 2);
+	return all + more * ((GIB >> PAGE_SHIFT) - frames) / (frames - less);
 }
 
 uint64_t scheme_cost(enum scheme_cost cost)
