@@ -14,6 +14,7 @@
 #include "mm/schemes/scheme.h"
 #include "mm/schemes/two_level.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/scheme_facts.h"
 #include "tests/bench/world.h"
 #include "tests/harness/no_scheme.h"
 
@@ -23,7 +24,7 @@ enum {
 	POOL = 16384, /* 32 I/Os of 2 MiB in flight */
 	NEAR_BITS = 15,
 	ROUNDS_MAX = 1001,
-	CONTENDERS_MAX = 12,
+	CONTENDERS_MAX = 20,
 };
 
 static struct scheme *scheme;
@@ -319,4 +320,5 @@ void bench_schemes(void)
 			run_round(&contenders[i], round);
 	end();
 	print_all();
+	print_scheme_facts();
 }

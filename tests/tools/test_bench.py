@@ -101,6 +101,7 @@ class Comparison(unittest.TestCase):
         match[1] for source in (ROOT / "mm/schemes").glob("*.c")
         for match in re.finditer(r'^\t\.name = "(.+)"', source.read_text(), re.M))])
     TIMES = ["pin4k_near", "pin4k_far", "pin2m", "find_far"]
+    EXACT = ["pin4k_exact", "pin2m_exact", "find_exact", "worn4k", "worn2m"]
 
     @classmethod
     def setUpClass(cls):
@@ -112,15 +113,17 @@ class Comparison(unittest.TestCase):
 
     def test_every_scheme_has_every_figure(self):
         wanted = {f"schemes.{scheme}.{figure}" for scheme in self.SCHEMES
-                  for figure in ["begin", "worn", *self.TIMES]}
+                  for figure in ["begin", "worn", *self.TIMES, *self.EXACT]}
         wanted |= {f"schemes.interface.{figure}" for figure in ["worn", *self.TIMES]}
         # Without descriptors there is nothing to find.
-        self.assertEqual(set(self.figures), wanted - {"schemes.page-less.find_far"})
+        self.assertEqual(set(self.figures), wanted - {"schemes.page-less.find_far",
+                                                      "schemes.page-less.find_exact"})
 
-    def rows(self):
-        """{scheme: cells}, of the table."""
-        return {line.split()[0]: line.split()[1:] for line in self.done.stdout.splitlines()
-                if line and not line.startswith(("#", " ", "DRAM", "to the medium"))}
+    def rows(self, column="begin ms"):
+        """{scheme: cells}, of the table that has this column."""
+        table, = (part for part in self.done.stdout.split("\n\n")
+                  if column in part.split("\n")[0])
+        return {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
 
     def test_table_has_what_a_terabyte_takes(self):
         wanted = {"interface": ["0.00", "0.00"], "flat": ["16384.0", "0.00"],
@@ -145,6 +148,33 @@ class Comparison(unittest.TestCase):
         worn = {name for name, fields in self.figures.items()
                 if name.endswith(".worn") and float(fields["value"]) > 0}
         self.assertEqual(worn, {"schemes.altmap.worn"})
+        self.assertEqual([self.figures[f"schemes.altmap.{name}"]["value"]
+                          for name in ("worn4k", "worn2m")], ["16", "8192"])
+
+    def test_exact_figures_are_the_same_in_every_run(self):
+        again = figures(run("--compare", "--quick").stdout)
+        for name, fields in self.figures.items():
+            if name.split(".")[2] in self.EXACT:
+                self.assertEqual(again[name], fields, name)
+
+    def test_second_table_has_what_its_lines_have(self):
+        rows = self.rows("serialises")
+        self.assertEqual(sorted(rows), self.SCHEMES)
+        for scheme, cells in rows.items():
+            for name, cell in zip(self.EXACT, cells):
+                line = self.figures.get(f"schemes.{scheme}.{name}")
+                self.assertEqual(cell, line["value"] if line else "-", (scheme, name))
+
+    def test_features_are_those_of_the_ideas(self):
+        rows = self.rows("serialises")
+        features = {scheme: cells[5:9] for scheme, cells in rows.items()}
+        self.assertEqual(features["flat"], ["yes", "yes", "yes", "no"])
+        self.assertEqual(features["page-less"], ["no"] * 4)
+        self.assertEqual(features["proxy"], ["yes"] * 4)
+        self.assertEqual({scheme for scheme, cells in rows.items() if cells[9] != "never"},
+                         {"dynamic", "proxy"})
+        self.assertEqual({scheme: rows[scheme][-1] for scheme in ("flat", "dynamic")},
+                         {"flat": "no", "dynamic": "yes"})
 
     def test_table_has_a_row_for_each(self):
         rows = list(self.rows())
