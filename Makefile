@@ -178,6 +178,12 @@ bench: $(BENCH) ## time the core in a process, pinned to CPUs: docs/performance.
 compare: $(BENCH) ## one table of all schemes of page descriptors: docs/schemes.md
 	$(Q)$< --compare
 
+compare-linux: ## boot Debian's Linux and Bifold in the same machine, and compare: docs/linux.md
+	@tools/setup
+	@tools/setup linux
+	$(AGAIN) $(KERNEL)
+	@tools/compare-linux
+
 $(BENCH): $(BENCH_SOURCES:%=$(BUILD)/bench/%.o) $(BUILD)/sources
 	$(call step,LD,$@)
 	$(Q)$(CC) -no-pie -pthread -o $@ $(filter %.o,$^) -lm
@@ -281,5 +287,5 @@ show-kernel-flags:
 show-host-flags:
 	@echo $(COMMON_FLAGS)
 
-.PHONY: kernel iso host bench compare fuzz model prove prove-mutants run test coverage check format setup clean distclean help
+.PHONY: kernel iso host bench compare compare-linux fuzz model prove prove-mutants run test coverage check format setup clean distclean help
 .PHONY: show-kernel-flags show-host-flags FORCE

@@ -11,6 +11,7 @@
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "mm/schemes/altmap.h"
+#include "mm/schemes/compound.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/page_less.h"
 #include "tests/count.h"
@@ -80,13 +81,14 @@ static void begin(const struct scheme_ops *ops, const struct region *region)
 	measure_of(ops, "begin", end - start, "instructions");
 	measure_of(ops, "dram", needs.dram_bytes, "bytes");
 	measure_of(ops, "medium", needs.medium_bytes, "bytes");
+	scheme_end(scheme);
 }
 
-/* What Linux does, too: an array in DRAM, one on the medium, none. */
+/* What Linux does, too: an array in DRAM, one on the medium, one of compound pages, none. */
 TEST(peer, begin)
 {
 	const struct scheme_ops *const like_linux[] = {&flat_scheme, &altmap_scheme,
-						       &page_less_scheme};
+						       &compound_scheme, &page_less_scheme};
 	const struct region *region = next_writable(NULL);
 
 	count_needs_clock();
