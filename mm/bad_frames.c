@@ -37,6 +37,16 @@ bool bad_frames_may_have(pfn_t start, pfn_t end)
 	return bad_frames_overflowed() || find(start, end);
 }
 
+void bad_frames_each(void (*fn)(pfn_t))
+{
+	for (size_t i = 0, nr = atomic_load(&used); i < nr; i++) {
+		uint64_t place = atomic_load(&places[i]);
+
+		if (place)
+			fn(pfn(place - 1));
+	}
+}
+
 /* Before a place is filled, so that whoever looks later finds it. */
 static void use(size_t place)
 {

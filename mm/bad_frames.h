@@ -21,5 +21,8 @@ void bad_frames_remove(pfn_t);
 /* Whether there was no room for all: then nobody knows any more which frames are bad. */
 bool bad_frames_overflowed(void);
 
+/* Calls fn() with each that is there. One that comes meanwhile may be missed. */
+void bad_frames_each(void (*fn)(pfn_t));
+
 /* Whether one of [start, end) is bad, or may be: there was no room for all. */
 bool bad_frames_may_have(pfn_t start, pfn_t end);

@@ -159,11 +159,12 @@ int page_unpoison(pfn_t) must_check;
 
 struct page_map_usage {
 	size_t directory_bytes;
-	size_t area_bytes;        /* words of areas, absent ones in a started GiB included */
-	size_t table_bytes;       /* tables of split areas */
-	size_t spare_table_bytes; /* tables that no area has */
-	size_t cpu_bytes;         /* by which CPUs keep some of these at hand */
-	uint64_t areas;           /* that hold a managed frame */
+	size_t area_bytes;           /* words of areas, absent ones in a started GiB included */
+	size_t area_bytes_elsewhere; /* those that are not in the map's own memory: area_move.h */
+	size_t table_bytes;          /* tables of split areas */
+	size_t spare_table_bytes;    /* tables that no area has */
+	size_t cpu_bytes;            /* by which CPUs keep some of these at hand */
+	uint64_t areas;              /* that hold a managed frame */
 	uint64_t areas_split;
 	uint64_t areas_ragged; /* of the split ones */
 };

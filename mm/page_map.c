@@ -190,7 +190,7 @@ int page_map_init(const struct region *regions, size_t nr, void *metadata)
 	bad_lines_init();
 	tables = (struct page_table *)(area_tables + layout.area_tables);
 	nr_tables = layout.ragged + TABLE_POOL_START;
-	table_pool_init(tables + nr_tables, tables, nr_tables);
+	table_pool_init(tables + nr_tables, (struct page_table *)area_tables, tables, nr_tables);
 	for (size_t i = 0; i < nr; i++)
 		area_tables = place_area_tables(&regions[i], area_tables);
 	for (size_t i = 0; i < nr; i++)
@@ -219,7 +219,9 @@ void page_map_usage(struct page_map_usage *usage)
 {
 	*usage = (struct page_map_usage){
 		.directory_bytes = page_map.directory_bytes,
-		.area_bytes = page_map.nr_area_tables * sizeof(struct area_table),
+		.area_bytes = (page_map.nr_area_tables - page_map.nr_elsewhere) *
+			      sizeof(struct area_table),
+		.area_bytes_elsewhere = page_map.nr_elsewhere * sizeof(struct area_table),
 		.spare_table_bytes = table_pool_spare() * sizeof(struct page_table),
 		.cpu_bytes = table_pool_state_size(),
 	};

@@ -30,6 +30,9 @@ struct page_map {
 	size_t nr_gib;
 	size_t directory_bytes;
 	size_t nr_area_tables;
+	size_t nr_elsewhere;     /* of them; the rest of this is for mm/area_move.h */
+	struct area_move *moves; /* the last one */
+	atomic_bool moving;      /* frames that go bad now are marked when it is over */
 	/* Outside of this run of frames all memory may be written. */
 	pfn_t protected_start;
 	uint64_t protected_frames;

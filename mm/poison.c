@@ -149,6 +149,9 @@ int page_poison(pfn_t frame)
 	if (!pfn_to_page(frame))
 		return -ENOENT;
 	bad_frames_add(frame);
+	/* CPU 0 is moving words, and marks it when that is done. */
+	if (unlikely(atomic_load(&page_map.moving)))
+		return 0;
 	/* If it is pinned or there is no table, all of it goes out of use until it can be split. */
 	(void)!page_split_area(frame, SPLIT_ANY, TABLE_FOR_POISON);
 	page = hold(frame, 0);

@@ -12,7 +12,7 @@ static struct {
 	atomic_size_t total;
 	void *(*take_area)(void);
 	bool (*give_area)(void *);
-	struct page_table *own, *own_end; /* what it began with, which stays for good */
+	struct page_table *own, *own_end; /* the map's own frames, which stay for good */
 } pool __attribute__((aligned(64)));
 
 static struct table_stack shared __attribute__((aligned(64)));
@@ -67,13 +67,13 @@ static struct page_table *get_for_poison(void)
 	return tables[nr - 1];
 }
 
-void table_pool_init(void *state, struct page_table *tables, size_t nr)
+void table_pool_init(void *state, struct page_table *own, struct page_table *tables, size_t nr)
 {
 	tables_at_hand = state;
 	table_stack_init(&shared);
 	table_stack_init(&pool.reserve);
 	table_pool_set_source(NULL, NULL);
-	pool.own = tables;
+	pool.own = own;
 	pool.own_end = tables + nr;
 	atomic_store(&pool.total, 0);
 	atomic_store(&table_wishes, 0);
@@ -310,6 +310,32 @@ void table_pool_trim(void)
 		if (!pool.give_area(area))
 			add(area, PAGES_PER_AREA);
 	}
+}
+
+/* --- Frames of other use --- */
+
+void table_pool_add(struct page_table *table)
+{
+	add(table, 1);
+}
+
+/* Rather one of the map's own, so that no area has to stay for its sake. */
+struct page_table *table_pool_remove(void)
+{
+	struct page_table *own = NULL, *others = NULL, *table;
+
+	table_pool_flush();
+	list_stack(&shared, &own, &others);
+	table = list_take(own ? &own : &others);
+	share_list(&own);
+	share_list(&others);
+	if (!table)
+		table = table_get(TABLE_FOR_SPLIT);
+	if (!table)
+		table = table_get(TABLE_FOR_POISON);
+	if (table)
+		atomic_fetch_sub(&pool.total, 1);
+	return table;
 }
 
 /* --- Account --- */

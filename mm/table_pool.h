@@ -39,9 +39,17 @@ size_t table_pool_state_size(void);
 
 /*
  * A pool of `nr` tables, page-aligned memory whatever it contains. `state` is page aligned, zeroed,
- * and table_pool_state_size() long.
+ * and table_pool_state_size() long. Frames from `own` on and before `tables` are the map's, too,
+ * and may join by table_pool_add().
  */
-void table_pool_init(void *state, struct page_table *tables, size_t nr);
+void table_pool_init(void *state, struct page_table *own, struct page_table *tables, size_t nr);
+
+/*
+ * A frame that was no table joins the pool; a spare table leaves it, NULL: there is none. For
+ * whoever may call table_pool_trim().
+ */
+void table_pool_add(struct page_table *);
+struct page_table *table_pool_remove(void) must_check;
 
 /*
  * Where more comes from: AREA_SIZE bytes, area-aligned, in DRAM, or NULL; and where that goes

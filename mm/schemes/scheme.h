@@ -56,7 +56,8 @@ struct scheme_setup {
 
 /* What it takes: bytes of metadata by medium. */
 struct scheme_needs {
-	size_t dram_bytes;      /* from the beginning, what the caller gives */
+	size_t dram_bytes;  /* from the beginning */
+	size_t given_bytes; /* of them, by begin()'s caller: all, or the page map has the rest */
 	size_t dram_bytes_most; /* with every descriptor that it can come to have */
 	size_t medium_bytes;    /* reserved at the start of the run */
 };
@@ -142,11 +143,14 @@ static inline const char *scheme_refusal(const struct scheme *scheme, enum schem
 static inline void scheme_needs(const struct scheme_ops *ops, const struct scheme_setup *setup,
 				struct scheme_needs *needs)
 {
+	needs->given_bytes = 0;
 	ops->needs(setup, needs);
+	if (needs->given_bytes == 0)
+		needs->given_bytes = needs->dram_bytes;
 }
 
 /*
- * Makes an instance in `dram`, page aligned, zeroed and as many bytes as scheme_needs() said; both
+ * Makes an instance in `dram`, page aligned, zeroed and the given_bytes of scheme_needs(); both
  * are the instance's until scheme_end(). NULL: the run is too short for what the scheme
  * would keep in it, or it is not one that this scheme can describe.
  */

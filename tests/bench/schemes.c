@@ -13,6 +13,7 @@
 #include "mm/page.h"
 #include "mm/schemes/scheme.h"
 #include "mm/schemes/two_level.h"
+#include "mm/schemes/window.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/scheme_facts.h"
 #include "tests/bench/world.h"
@@ -149,7 +150,6 @@ static double begin(void)
 {
 	static struct scheme nothing = {.ops = &no_scheme};
 	struct scheme_setup all = setup((uint64_t)1 << frame_bits);
-	bool map = current->ops == &two_level_scheme;
 	struct scheme_needs needs;
 	uint64_t start;
 
@@ -160,10 +160,10 @@ static double begin(void)
 		scheme = &nothing;
 		return NAN;
 	}
-	if (map)
+	if (current->ops->find == window_find)
 		world_begin(all.frames << PAGE_SHIFT); /* clears what the page map needs */
 	scheme_needs(current->ops, &all, &needs);
-	memset(dram, 0, map ? sizeof(struct scheme) : needs.dram_bytes);
+	memset(dram, 0, needs.given_bytes);
 	scheme = scheme_begin(current->ops, &all, dram);
 	bench_require(scheme != NULL, "the beginning of a scheme");
 	return nanoseconds_each(ticks() - start, 1) / 1e6;
@@ -226,8 +226,8 @@ static void enter_all(void)
 		if (schemes[i] == &two_level_scheme)
 			enter(schemes[i], "two-level-split", true);
 		scheme_needs(schemes[i], &all, &needs);
-		if (needs.dram_bytes > most)
-			most = needs.dram_bytes;
+		if (needs.given_bytes > most)
+			most = needs.given_bytes;
 	}
 	dram = world_memory(most);
 }

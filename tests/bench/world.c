@@ -32,7 +32,7 @@ enum { CPUS_USED = 2 };
 
 static struct region regions[] = {
 	{.kind = MEMORY_DRAM, .name = "dram0"},
-	{.kind = MEMORY_PERSISTENT, .name = "pmem0"},
+	{.kind = MEMORY_PERSISTENT, .name = "pmem0", .writable = true},
 };
 
 static char *dram;

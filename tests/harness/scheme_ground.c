@@ -88,10 +88,9 @@ struct scheme *ground_begin(const struct scheme_ops *ops, uint64_t frames, uint3
 
 	ground_end();
 	scheme_needs(ops, &setup, &needs);
-	/* What would describe so little of it is not of interest here: see two_level.h. */
-	if (needs.dram_bytes > GROUND_METADATA)
-		test_abort(__FILE__, __LINE__, "%s wants %zu bytes", ops->name, needs.dram_bytes);
-	memset(metadata, 0, needs.dram_bytes);
+	if (needs.given_bytes > GROUND_METADATA)
+		test_abort(__FILE__, __LINE__, "%s wants %zu bytes", ops->name, needs.given_bytes);
+	memset(metadata, 0, needs.given_bytes);
 	current = scheme_begin(ops, &setup, metadata);
 	require(current != NULL);
 	return current;

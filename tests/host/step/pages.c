@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/page.h"
+#include "mm/table_pool.h"
 #include "tests/harness/memory.h"
 #include "tests/host/step/step.h"
 #include "tests/test.h"
@@ -138,6 +139,15 @@ static int collapse(struct page **pinned)
 	return page_collapse(one());
 }
 
+/* The table goes to what all CPUs share, and has links in it there. */
+static int collapse_and_idle(struct page **pinned)
+{
+	int error = collapse(pinned);
+
+	table_pool_flush();
+	return error;
+}
+
 static int poison_one(struct page **pinned)
 {
 	(void)pinned;
@@ -174,6 +184,7 @@ static const struct operation {
 	{"look", look, 0},
 	{"split", split, REFUSABLE},
 	{"collapse", collapse, REFUSABLE},
+	{"collapse and idle", collapse_and_idle, REFUSABLE},
 	{"poison one", poison_one, DIVIDES},
 	{"poison two", poison_two, DIVIDES},
 	{"unpoison one", heal_one, 0},
