@@ -199,7 +199,7 @@ static int exchange(const struct btt *btt, const struct btt_open_arena *arena,
 	return 0;
 }
 
-/* -EAGAIN: the lane does not work, and nothing came of it. */
+/* -EAGAIN: the lane does not work, and nothing came of it. -EFAULT: nor can the data be read. */
 static int write_in_lane(struct btt *btt, const struct btt_open_arena *arena, struct btt_lane *lane,
 			 uint32_t sector, const void *data)
 {
@@ -209,7 +209,12 @@ static int write_in_lane(struct btt *btt, const struct btt_open_arena *arena, st
 	if (error)
 		return error;
 	wait_for_readers(btt, arena, lane->block);
-	if (fill_block(btt, arena, lane, data) || hold_log(btt, arena, lane, &log)) {
+	error = fill_block(btt, arena, lane, data);
+	if (error == -EFAULT) {
+		btt_release(&map);
+		return error;
+	}
+	if (error || hold_log(btt, arena, lane, &log)) {
 		lane->given_up = true;
 		error = -EAGAIN;
 	} else {
@@ -305,8 +310,17 @@ static struct btt_open_arena *arena_of(const struct btt *btt, uint64_t sector)
 	return arena;
 }
 
+static const char *why(enum block_operation operation, int error)
+{
+	if (error == -EFAULT)
+		return "the data is in bad memory";
+	if (operation == BLOCK_WRITE)
+		return "its map entry is bad or no lane works any more: check the BTT";
+	return "its block is bad or its map entry says so: writing it may repair that";
+}
+
 static void say_what_failed(const struct btt *btt, enum block_operation operation, uint64_t sector,
-			    const struct btt_open_arena *arena)
+			    const struct btt_open_arena *arena, int error)
 {
 	char line[200];
 
@@ -315,9 +329,7 @@ static void say_what_failed(const struct btt *btt, enum block_operation operatio
 		 (unsigned long long)(sector * (btt->device.block_size / SECTOR_SIZE)),
 		 (unsigned)(arena - btt->state->arenas),
 		 (unsigned long long)btt_address(&btt->memory, arena->info.start).addr,
-		 operation == BLOCK_WRITE
-			 ? "its map entry is bad or no lane works any more: check the BTT"
-			 : "its block is bad or its map entry says so: writing it may repair that");
+		 why(operation, error));
 	host_print(line);
 }
 
@@ -336,7 +348,7 @@ static int transfer(struct btt *btt, enum block_operation operation, uint64_t se
 		error = operation == BLOCK_WRITE ? write_sector(btt, arena, number, data)
 						 : read_sector(btt, arena, number, data);
 		if (error)
-			say_what_failed(btt, operation, sector, arena);
+			say_what_failed(btt, operation, sector, arena, error);
 	}
 	return error;
 }
@@ -358,7 +370,7 @@ static int btt_submit(struct block_device *device, struct block_queue *queue,
 		error = transfer(btt, request->operation, sector, request->segments[i]);
 		sector += request->segments[i].length / device->block_size;
 	}
-	return error;
+	return error ? -EIO : 0;
 }
 
 const struct block_ops btt_ops = {.submit = btt_submit};

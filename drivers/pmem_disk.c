@@ -19,11 +19,21 @@ static int transfer(enum block_operation operation, phys_t disk, const struct se
 
 /* Names the first sector that is bad; what is not bad could not be pinned. */
 static void say_what_failed(const struct pmem_disk *disk, enum block_operation operation, phys_t at,
-			    size_t bytes)
+			    const struct segment *segment, int error)
 {
 	phys_t bad = at;
-	bool is_bad = pmem_find_bad(at, bytes, &bad);
+	bool is_bad = pmem_find_bad(at, segment->length, &bad);
 	char line[160];
+
+	if (error == -EFAULT) {
+		snprintf(line, sizeof(line),
+			 "# %s: write error at sector %llu: the data at 0x%llx is in bad memory",
+			 disk->device.name,
+			 (unsigned long long)(at.addr - disk->memory.start.addr) / SECTOR_SIZE,
+			 (unsigned long long)segment->start.addr);
+		host_print(line);
+		return;
+	}
 
 	snprintf(line, sizeof(line), "# %s: %s error at sector %llu: memory at 0x%llx %s",
 		 disk->device.name, operation == BLOCK_WRITE ? "write" : "read",
@@ -47,12 +57,12 @@ static int pmem_disk_submit(struct block_device *device, struct block_queue *que
 	for (size_t i = 0; i < request->nr_segments && !error; i++) {
 		error = transfer(request->operation, at, &request->segments[i]);
 		if (error)
-			say_what_failed(disk, request->operation, at, request->segments[i].length);
+			say_what_failed(disk, request->operation, at, &request->segments[i], error);
 		at = phys_add(at, request->segments[i].length);
 	}
 	if (request->operation == BLOCK_FLUSH || (request->flags & BLOCK_FUA))
 		persist_drain(host_virt(disk->memory.start));
-	return error;
+	return error ? -EIO : 0;
 }
 
 static const struct block_ops pmem_disk_ops = {.submit = pmem_disk_submit};

@@ -113,6 +113,27 @@ int pmem_read(phys_t from, void *to, size_t bytes)
 	return error;
 }
 
+struct copy {
+	void *to;
+	const void *from;
+	size_t bytes;
+};
+
+static void run_copy(void *arg)
+{
+	const struct copy *copy = arg;
+
+	persist_copy(copy->to, copy->from, copy->bytes);
+}
+
+/* What is read may be a page of anybody's, and bad. */
+static int copy_to(phys_t to, const void *from, size_t bytes)
+{
+	struct copy copy = {host_virt(to), from, bytes};
+
+	return host_contain(run_copy, &copy, from, bytes) ? -EFAULT : 0;
+}
+
 /* Whether what was stored to these lines of a frame can be read. */
 static bool can_be_read(pfn_t frame, lines_t lines)
 {
@@ -161,18 +182,19 @@ static int write_around_bad(phys_t to, const void *from, size_t bytes)
 	size_t offset = to.addr % PAGE_SIZE;
 	lines_t units = round_out(bad_lines_of(frame) & lines_holding(offset, bytes),
 				  repair_unit / CACHE_LINE);
+	int error;
 
 	if (!is_out_of_use(to) || (units & ~lines_within(offset, bytes)))
 		return -EIO;
-	persist_copy(host_virt(to), from, bytes);
-	if (units && repair) {
+	error = copy_to(to, from, bytes);
+	if (!error && units && repair) {
 		persist_drain(host_virt(to));
 		if (repair_lines(frame, units))
 			return -EIO;
-		persist_copy(host_virt(to), from, bytes);
+		error = copy_to(to, from, bytes);
 	}
-	if (!units)
-		return 0;
+	if (error || !units)
+		return error;
 	return can_be_read(frame, units) && bad_lines_remove(frame, units) == 0 ? 0 : -EIO;
 }
 
@@ -187,7 +209,7 @@ int pmem_write(phys_t to, const void *from, size_t bytes)
 
 		if (page) {
 			part = part_in_page(page, at, bytes - done);
-			persist_copy(host_virt(at), source, part);
+			error = copy_to(at, source, part);
 			page_unpin(page);
 		} else {
 			part = part_in_frame(at, bytes - done);

@@ -29,6 +29,7 @@ int pmem_read(phys_t from, void *to, size_t bytes) must_check;
 /*
  * The same into a region that may be written, but that sectors are repaired. Durable after
  * persist_drain(). -EIO: there is a bad unit that the range has a part of, or that stays bad.
+ * -EFAULT: memory of `from` is bad. A part of the range may be written then.
  */
 int pmem_write(phys_t to, const void *from, size_t bytes) must_check;
 

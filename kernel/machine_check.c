@@ -4,12 +4,15 @@
 #include "kernel/console.h"
 #include "kernel/copy.h"
 #include "kernel/cpu.h"
+#include "kernel/percpu.h"
 #include "kernel/registers.h"
+#include "kernel/trap_entry.h"
 #include "kernel/traps.h"
 #include "mm/bad_lines.h"
 #include "mm/host.h"
 #include "mm/page.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,26 +149,68 @@ void machine_check_poll(void)
 
 /* --- At a machine check --- */
 
-/* Where to go on instead of at an instruction that may read bad memory; 0: this is none. */
-static uint64_t resume_after(uint64_t rip)
+/* A host_contain() in progress. */
+struct containment {
+	uint64_t stack;    /* where trap_run() may be resumed */
+	const char *start; /* what is read */
+	size_t bytes;
+};
+
+int host_contain(void (*fn)(void *), void *arg, const void *start, size_t bytes)
+{
+	struct percpu *cpu = this_cpu();
+	struct containment containment = {.start = start, .bytes = bytes};
+	bool left;
+
+	cpu->containing = &containment;
+	left = trap_run(fn, arg, &containment.stack);
+	cpu->containing = NULL;
+	return left ? -EIO : 0;
+}
+
+/* Where to go on. */
+struct resumption {
+	uint64_t rip;   /* 0: where it was */
+	uint64_t stack; /* 0: as it was */
+};
+
+/* Only what is to be read tells: a handler may have interrupted the function meanwhile. */
+static bool is_contained(const struct machine_error *error)
+{
+	const struct containment *containing = this_cpu()->containing;
+	const char *bad = error->in_memory && error->bytes ? host_virt(error->start) : NULL;
+
+	return containing && bad && bad < containing->start + containing->bytes &&
+	       containing->start < bad + error->bytes;
+}
+
+/* Where to go on instead of at an instruction that read bad memory. False: it cannot be left. */
+static bool resume_after(uint64_t rip, const struct machine_error *error, struct resumption *resume)
 {
 	const struct copy_fixup *fixup = copy_fixups;
 
 	while (fixup->rip && fixup->rip != rip)
 		fixup++;
-	return fixup->resume;
+	if (fixup->rip)
+		*resume = (struct resumption){.rip = fixup->resume};
+	else if (is_contained(error))
+		*resume = (struct resumption){.rip = (uint64_t)trap_resume,
+					      .stack = this_cpu()->containing->stack};
+	else
+		return false;
+	return true;
 }
 
 /*
  * Whether the run can go on, with what the first bank says that forbids it in *bank, or -1; *resume
- * is where to, if not where it was.
+ * is where to.
  */
-static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
+static bool can_go_on(uint64_t rip, struct resumption *resume, int *bank)
 {
 	uint64_t status = global_status();
 	const struct machine_error nothing = {.severity = MACHINE_NONE};
 
-	*resume = 0;
+	*resume = (struct resumption){0};
 	*bank = -1;
 	for (unsigned i = 0; i < bank_count(); i++) {
 		struct machine_bank registers = read_bank(i);
@@ -174,9 +219,8 @@ static bool can_go_on(uint64_t rip, uint64_t *resume, int *bank)
 
 		if (error.severity == MACHINE_NONE)
 			continue;
-		if (action == MACHINE_CONTAIN)
-			*resume = resume_after(rip);
-		if (action == MACHINE_END || (action == MACHINE_CONTAIN && !*resume)) {
+		if (action == MACHINE_END ||
+		    (action == MACHINE_CONTAIN && !resume_after(rip, &error, resume))) {
 			*bank = (int)i;
 			return false;
 		}
@@ -195,7 +239,7 @@ static bool is_for_this_cpu(enum machine_severity severity)
 
 bool machine_check_handle(struct registers *registers)
 {
-	uint64_t resume;
+	struct resumption resume;
 	int fatal;
 
 	if (!can_go_on(registers->rip, &resume, &fatal))
@@ -209,8 +253,12 @@ bool machine_check_handle(struct registers *registers)
 			take(i, &bank,
 			     severity == MACHINE_REQUIRED ? OUTCOME_CONTAINED : OUTCOME_GONE_ON);
 	}
-	if (resume)
-		registers->rip = resume;
+	if (resume.rip)
+		registers->rip = resume.rip;
+	if (resume.stack) {
+		registers->rsp = resume.stack;
+		registers->rflags &= ~(RFLAGS_DIRECTION | RFLAGS_ALIGNMENT_CHECK);
+	}
 	wrmsr(MSR_MCG_STATUS, 0);
 	return true;
 }
@@ -249,7 +297,7 @@ void machine_check_explain(uint64_t rip, char *text, size_t size)
 	struct machine_bank registers;
 	struct machine_error error;
 	char place[64];
-	uint64_t resume;
+	struct resumption resume;
 	int bank;
 
 	if (can_go_on(rip, &resume, &bank) || bank < 0) {

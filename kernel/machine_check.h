@@ -5,9 +5,9 @@
  *
  * An error that the CPU raises #MC for is handled at once, in the middle of whatever it interrupts.
  * Bad memory is noted and goes out of use (mm/bad_lines.h). If the interrupted instruction was
- * about to use it, that is one of host_read() or host_load(), which then returns early; any other
- * one is the end of the run. So is what says nothing of where it was, and a CPU that does not trust
- * itself.
+ * about to use it, that is one of host_read() or host_load(), which then returns early, or one that
+ * host_contain() runs and that reads what it was said to; any other one is the end of the run. So
+ * is what says nothing of where it was, and a CPU that does not trust itself.
  * Nothing here waits for another CPU: where hardware tells all CPUs of one error, each does what
  * concerns itself.
  *

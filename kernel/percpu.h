@@ -27,6 +27,7 @@ enum cpu_state {
 };
 
 struct catch;
+struct containment;
 
 struct percpu {
 	struct percpu *self; /* for this_cpu() */
@@ -34,8 +35,9 @@ struct percpu {
 	uint32_t apic_id;
 	struct segments segments;
 	struct stack stacks[STACKS];
-	struct catch *catching; /* kernel/traps.c */
-	struct _reent reent;    /* kernel/libc.c */
+	struct catch *catching;         /* kernel/traps.c */
+	struct containment *containing; /* kernel/machine_check.c */
+	struct _reent reent;            /* kernel/libc.c */
 
 	/* kernel/smp.c */
 	_Atomic(enum cpu_state) state;

@@ -31,6 +31,13 @@ size_t host_read(void *to, const void *from, size_t bytes) must_check;
 int host_load(uint32_t *to, const uint32_t *from) must_check;
 
 /*
+ * Runs fn(arg), which reads the bytes from `start` on by whatever instructions. 0, or -EIO: one of
+ * them was bad when fn came to it, and fn was left there; that is in bad_lines.h then. So fn holds
+ * no locks and calls nobody who does.
+ */
+int host_contain(void (*fn)(void *), void *arg, const void *start, size_t bytes) must_check;
+
+/*
  * Which CPU runs this, below host_cpus(); the code that asks is not moved to another one. The
  * number is where both answers keep it, so that to ask, as every allocation does, costs one load.
  */

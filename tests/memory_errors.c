@@ -205,8 +205,6 @@ TEST(memory_errors, disk_fails_one_sector)
 	expect(can_be_pinned(pfn_add(area, sector / SECTORS_PER_PAGE)));
 }
 
-/* --- What no code can go on after: see tests/fault.c --- */
-
 /* Begins with the instruction that reads, which is where what was asked for comes. */
 _Noreturn void read_for_ever(const void *);
 
@@ -215,6 +213,27 @@ __asm__(".type read_for_ever, @function\n"
 	"movq (%rdi), %rax\n\t"
 	"jmp read_for_ever\n\t"
 	".size read_for_ever, . - read_for_ever");
+
+static void read_on(void *at)
+{
+	read_for_ever(at);
+}
+
+/* Code that may do without what it reads is left where it met the error, as if it had returned. */
+TEST(memory_errors, contained_code_is_left)
+{
+	uint64_t before = machine_check_count(MACHINE_REQUIRED);
+	phys_t line = random_line(take_area_to_lose(MEMORY_DRAM));
+	const char *at = host_virt(line);
+
+	inject_at(INJECT_READ, (uintptr_t)read_for_ever, 0, line, CACHE_LINE);
+	expect_eq(host_contain(read_on, host_virt(line), at - 64, 65), -EIO);
+	expect_eq(machine_check_count(MACHINE_REQUIRED), before + 1);
+	expect(bad_lines_of(phys_to_pfn(line)) == line_in_frame(line));
+	expect_eq(host_contain(do_nothing, NULL, at, CACHE_LINE), 0);
+}
+
+/* --- What no code can go on after: see tests/fault.c --- */
 
 static void meet(enum injection kind)
 {
@@ -230,6 +249,18 @@ static void meet(enum injection kind)
 TEST(fault, reads_bad_memory)
 {
 	meet(INJECT_READ);
+}
+
+/* So does code that was said to do without other memory, but not without this. */
+TEST(fault, reads_bad_memory_elsewhere)
+{
+	phys_t address;
+
+	need_injection();
+	address = phys_add(pfn_to_phys(test_take(MEMORY_PERSISTENT, AREA_SIZE)), 0x3240);
+	inject_at(INJECT_READ, (uintptr_t)read_for_ever, 0, address, CACHE_LINE);
+	(void)!host_contain(read_on, host_virt(address), (char *)host_virt(address) + CACHE_LINE,
+			    PAGE_SIZE);
 }
 
 /* The CPU says that its own state is not to be trusted. */

@@ -113,6 +113,17 @@ size_t host_read(void *to, const void *from, size_t bytes)
 	return good;
 }
 
+/* Damage anywhere in what it reads is met before it begins. */
+int host_contain(void (*fn)(void *), void *arg, const void *start, size_t bytes)
+{
+	const char *from = start;
+
+	if (find_damage(from, from + bytes) != from + bytes)
+		return -EIO;
+	fn(arg);
+	return 0;
+}
+
 int host_load(uint32_t *to, const uint32_t *from)
 {
 	const char *start = (const char *)from;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bad lines in the simulated memory. host_read() stops before one and notes it (mm/bad_lines.h), as
- * a machine check does; any other access sees the bytes that the damage left there.
+ * a machine check does, and so does host_contain(); any other access sees the bytes that the damage
+ * left there.
  */
 #pragma once
 

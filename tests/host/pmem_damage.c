@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Persistent memory that turns out to be bad while it is read, and how writing repairs it. */
 #include "drivers/block.h"
+#include "drivers/btt_state.h"
+#include "drivers/pmem_disk.h"
 #include "drivers/pmem_io.h"
 #include "mm/bad_lines.h"
 #include "mm/host.h"
 #include "mm/persist.h"
+#include "tests/btt_case.h"
+#include "tests/harness/disk.h"
 #include "tests/harness/memory.h"
 #include "tests/host/crash_states.h"
 #include "tests/host/damage.h"
@@ -155,6 +159,74 @@ TEST(pmem_damage, failed_repair_fails_the_write)
 	expect_eq(pmem_read(start, buffer, 512), -EIO);
 	expect_eq(write_new(0, 512), -EIO);
 	expect(bad_lines_of(area) == 1);
+}
+
+/* --- What is written is bad. --- */
+
+static pfn_t source;
+
+static void heal_source(void *unused)
+{
+	(void)unused;
+	damage_end();
+	expect_eq(bad_lines_remove(source, LINES_ALL), 0);
+	expect_eq(page_collapse(source), 0);
+}
+
+/* A page of DRAM, in which bytes 512 to 575 are bad. */
+static void take_bad_source(void)
+{
+	source = test_take(MEMORY_DRAM, AREA_SIZE);
+	test_cleanup(heal_source, NULL);
+	damage(phys_add(pfn_to_phys(source), 512), DAMAGE_UNTIL_STORED);
+}
+
+/* A write from bad memory fails as that, and nothing is said to be bad of where it goes. */
+TEST(pmem_damage, bad_source_fails_the_write)
+{
+	begin();
+	take_bad_source();
+	expect_eq(pmem_write(start, test_virt(source, 0), PAGE_SIZE), -EFAULT);
+	expect(bad_lines_of(area) == 0);
+	expect(bad_lines_of(source) == 1 << 8);
+	expect_eq(pmem_write(start, test_virt(source, 576), 512), 0);
+	/* Nor is what was bad before called good. */
+	require(bad_lines_add(start, 1) == 0);
+	expect_eq(pmem_write(start, test_virt(source, 512), 512), -EFAULT);
+	expect(bad_lines_of(area) == 1);
+}
+
+/* A disk fails the bio, as it does for each reason. */
+TEST(pmem_damage, bad_source_fails_the_bio)
+{
+	static struct pmem_disk disk;
+	struct bio_piece piece;
+
+	begin();
+	take_bad_source();
+	require(pmem_disk_create(&disk, "pmem", area, pfn_add(area, PAGES_PER_AREA)) == 0);
+	piece = (struct bio_piece){pfn_to_page(source), 0, PAGE_SIZE};
+	expect_eq(disk_execute(&disk.device, BLOCK_WRITE, 8, piece), -EIO);
+	expect_eq(damage_met(), 1);
+}
+
+/* A BTT fails the sector, which stays what it was, and loses no lane by that. */
+TEST(pmem_damage, bad_source_costs_no_lane)
+{
+	struct bio_piece piece;
+
+	btt_case_begin(BTT_VERSION_2_0, SECTOR_SIZE);
+	require(btt_case_stamp(3, 1) == 0);
+	take_bad_source();
+	piece = (struct bio_piece){pfn_to_page(source), 512, SECTOR_SIZE};
+	expect_eq(disk_execute(&btt_case.device, BLOCK_WRITE, 3, piece), -EIO);
+	expect_eq(damage_met(), 1);
+	btt_case_expect(3, 1);
+	for (uint32_t lane = 0; lane < BTT_LANES; lane++)
+		expect(!btt_case.state->arenas[0].lanes[lane].given_up);
+	expect_eq(btt_case_stamp(3, 2), 0);
+	btt_case_expect(3, 2);
+	btt_case_expect_sound(0);
 }
 
 /* --- And the power. --- */
