@@ -199,7 +199,7 @@ static int exchange(const struct btt *btt, const struct btt_open_arena *arena,
 	return 0;
 }
 
-/* -EAGAIN: the lane does not work, and nothing came of it. -EFAULT: nor can the data be read. */
+/* -EAGAIN: the lane does not work; -EFAULT: the data cannot be read. Nothing came of it then. */
 static int write_in_lane(struct btt *btt, const struct btt_open_arena *arena, struct btt_lane *lane,
 			 uint32_t sector, const void *data)
 {

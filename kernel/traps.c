@@ -82,11 +82,13 @@ bool trap_catch(void (*fn)(void *), void *arg, struct trap *trap)
 {
 	struct percpu *cpu = this_cpu();
 	struct catch catch = {.outer = cpu->catching};
+	struct containment *containing = cpu->containing;
 	bool trapped;
 
 	cpu->catching = &catch;
 	trapped = trap_run(fn, arg, &catch.stack);
 	cpu->catching = catch.outer;
+	cpu->containing = containing; /* fn may have trapped in a host_contain() */
 	if (trapped)
 		*trap = catch.trap;
 	return trapped;

@@ -3,6 +3,7 @@
 #include "kernel/traps.h"
 
 #include "kernel/layout.h"
+#include "kernel/percpu.h"
 #include "kernel/registers.h"
 #include "kernel/symbols.h"
 #include "kernel/trap_report.h"
@@ -109,6 +110,22 @@ TEST(traps, catches_nest)
 	require(trap_catch(catch_inside, &inner, &outer));
 	expect_eq(inner.vector, TRAP_DIVIDE);
 	expect_eq(outer.vector, TRAP_INVALID_OPCODE);
+}
+
+static void trap_contained(void *arg)
+{
+	(void)!host_contain(divide_by_zero, NULL, arg, sizeof(bool));
+}
+
+/* A trap ends the containment of memory errors that it came in, whose stack is gone by then. */
+TEST(traps, containment_ends)
+{
+	bool ran = false;
+
+	expect_eq(caught(trap_contained, (uintptr_t)&ran).vector, TRAP_DIVIDE);
+	expect(this_cpu()->containing == NULL);
+	expect_eq(host_contain(do_nothing, &ran, &ran, sizeof(ran)), 0);
+	expect(ran && this_cpu()->containing == NULL);
 }
 
 static void trap_with_flags(void *unused)
