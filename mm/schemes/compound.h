@@ -13,6 +13,9 @@
  *arithmetic does the same: the head is found by the area's number, which saves the load of a tail,
  *and tails are made and kept for whoever has a frame's number and asks for its descriptor alone.
  *
+ * Heads begin frames, as they must where page tables are to share the rest; so all of them fall
+ *into one set of a CPU's first cache.
+ *
  * A pin of any frame is a pin of the head, and a range is one change for every 2 MiB. There are no
  * pages of 4 KiB: a lock is that of 2 MiB, so is a note that something was written, and one bad
  * frame takes 2 MiB out of use, until any of its frames is said to be repaired. The run has to
