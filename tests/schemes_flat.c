@@ -90,6 +90,7 @@ TEST(schemes_page_less, pin_leaves_no_trace)
 		require(scheme_pin(scheme, frame, &first) == 0);
 		require(scheme_pin(scheme, frame, &second) == 0);
 		expect(first == second);
+		expect((uintptr_t)first & PAGE_LESS_DEVICE);
 		scheme_unpin(scheme, first, SCHEME_WRITTEN);
 		expect(memcmp(&before, scheme, sizeof(before)) == 0);
 	}

@@ -136,6 +136,7 @@ TEST(schemes_proxy, exhaustion_is_refused)
 	for (unsigned i = 0; i < POOL; i++)
 		proxies[i] = pin_for(i, 1, i);
 	expect_eq(scheme_pin(scheme, frame_at(0), &more), -ENOMEM);
+	expect_eq(scheme_pins(scheme, frame_at(0)), 1);
 	scheme_unpin(scheme, proxies[0], SCHEME_CLEAN);
 	expect_eq(scheme_pin_range(scheme, &range), -ENOMEM);
 	expect_eq(range.nr_segments, 0);

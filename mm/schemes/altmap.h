@@ -8,8 +8,8 @@
  *	 start         scheme.start
  *
  * The descriptors mean nothing after a reset: the array is made anew by each begin(), which writes
- * all of it. Nothing of it is flushed, since nobody reads it later; but sooner or later caches
- *write back what was stored. The region must be one that may be written.
+ * all of it. Nothing of it is flushed, since nobody reads it later; but sooner or later
+ * caches write back what was stored. The region must be one that may be written.
  */
 #pragma once
 

@@ -33,9 +33,8 @@ static inline struct flat_page *head_of(const struct scheme *scheme, pfn_t frame
 
 static size_t bytes_for(uint64_t frames, enum kept kept)
 {
-	uint64_t areas = align_up(frames, PAGES_PER_AREA) / PAGES_PER_AREA;
-
-	return sizeof(struct compound) + (areas << kept) * sizeof(struct flat_page);
+	return sizeof(struct compound) +
+	       (frames / PAGES_PER_AREA << kept) * sizeof(struct flat_page);
 }
 
 static void needs(const struct scheme_setup *setup, struct scheme_needs *needs, enum kept kept)

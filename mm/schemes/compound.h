@@ -10,11 +10,11 @@
  *
  * In Linux page tables let the seven or six frames of descriptors that are not kept be seen as the
  * last that is, and one finds a tail by the frame's number and the head by the tail. Here
- *arithmetic does the same: the head is found by the area's number, which saves the load of a tail,
- *and tails are made and kept for whoever has a frame's number and asks for its descriptor alone.
+ * arithmetic does the same: the head is found by the area's number, which saves the load of a tail.
+ * Tails are made and kept for whoever has a frame's number and asks for its descriptor alone.
  *
- * Heads begin frames, as they must where page tables are to share the rest; so all of them fall
- *into one set of a CPU's first cache.
+ * Heads begin frames, as they must where page tables are to share the rest; so all of them are of
+ * one set of a CPU's first cache.
  *
  * A pin of any frame is a pin of the head, and a range is one change for every 2 MiB. There are no
  * pages of 4 KiB: a lock is that of 2 MiB, so is a note that something was written, and one bad
