@@ -166,6 +166,32 @@ TEST(schemes_dynamic, full_count_is_refused)
 	atomic_fetch_add(&page->word, (DYNAMIC_PINS_MAX - 1) * DYNAMIC_ONE_PIN);
 	expect_eq(scheme_pin(scheme, frame_at(1), &more), -EOVERFLOW);
 	expect_eq(scheme_pins(scheme, frame_at(1)), DYNAMIC_PINS_MAX);
+	/* Also where it is found last in its chain: a pool of 16 has 32 buckets. */
+	for (unsigned i = 1; i < 7; i++)
+		(void)pin_at(1 + 32 * i);
+	expect_eq(scheme_pin(scheme, frame_at(1), &more), -EOVERFLOW);
+	expect_eq(scheme_pins(scheme, frame_at(1)), DYNAMIC_PINS_MAX);
+	expect_sound();
+}
+
+/* A page that a CPU is about to bind to another frame is nobody's, not even frame 0's. */
+TEST(schemes_dynamic, claimed_page_is_nobodys)
+{
+	static char dram[4 * PAGE_SIZE + HOST_CPUS_MAX * 64] __attribute__((aligned(PAGE_SIZE)));
+	const struct scheme_setup setup = {.start = pfn(0), .frames = FRAMES, .pool = POOL};
+	struct scheme_page *claimed, *other;
+	struct scheme_needs needs;
+
+	scheme_needs(&dynamic_scheme, &setup, &needs);
+	require(needs.dram_bytes <= sizeof(dram));
+	memset(dram, 0, sizeof(dram));
+	scheme = scheme_begin(&dynamic_scheme, &setup, dram);
+	claimed = pin_at(0);
+	scheme_unpin(scheme, claimed, SCHEME_CLEAN);
+	atomic_store(&((struct dynamic_page *)claimed)->word, DYNAMIC_CLAIMED);
+	expect(scheme_find(scheme, frame_at(0)) == NULL);
+	other = pin_at(0);
+	expect(other != claimed);
 }
 
 /* A pool takes memory by its size and not by the memory's; none is too small to be one. */
@@ -202,6 +228,11 @@ TEST(schemes_dynamic, repointed_page_is_the_new_frames)
 		expect_sound();
 	}
 	expect_eq(dynamic_repoint(scheme, page, frame_at(FRAMES - 1)), 0);
+	/* In the same bucket, one of 32. */
+	expect_eq(dynamic_repoint(scheme, page, frame_at(FRAMES - 33)), 0);
+	expect(scheme_find(scheme, frame_at(FRAMES - 33)) == page);
+	expect(scheme_find(scheme, frame_at(FRAMES - 1)) == NULL);
+	expect_sound();
 	expect(pin_at(1) != page);
 	expect_sound();
 }
@@ -370,6 +401,8 @@ TEST(schemes_dynamic, broken_chains_are_found)
 	word = atomic_load(&first->word);
 	expect_broken(first, DYNAMIC_CLAIMED, "dynamic pages: a page in a chain is not bound");
 	expect_broken(first + 1, word, "dynamic pages: one that is bound is in no chain");
+	expect_broken(first + 1, DYNAMIC_CLAIMED,
+		      "dynamic pages: one was claimed and neither bound nor left");
 	atomic_store(&first->next, (uint32_t)1);
 	expect_str(dynamic_check(scheme), "dynamic pages: a chain leads back to itself");
 	atomic_store(&first->next, 0);

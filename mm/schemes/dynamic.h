@@ -72,6 +72,6 @@ uint32_t dynamic_bound(struct scheme *);
 
 /*
  * While nobody changes anything: NULL, or what is broken. Every bound page is in the chain of its
- * frame's bucket and nowhere else, and no two are bound to one frame.
+ * frame's bucket and nowhere else, no two are bound to one frame, and none is claimed.
  */
 const char *dynamic_check(struct scheme *);

@@ -43,6 +43,9 @@ const char *dynamic_check(struct scheme *scheme)
 		if (broken)
 			return broken;
 	}
+	for (uint32_t i = 0; i < dynamic->nr_pages; i++)
+		if (atomic_load(&dynamic->pages[i].word) & DYNAMIC_CLAIMED)
+			return "dynamic pages: one was claimed and neither bound nor left";
 	return found == dynamic_bound(scheme) ? NULL
 					      : "dynamic pages: one that is bound is in no chain";
 }

@@ -12,7 +12,8 @@
 #include "tests/host/step/step.h"
 #include "tests/test.h"
 
-enum { FRAMES = 64, POOL = 5, PROXIES = 80, CPUS = 2, PINS_MAX = 8, A = 1, HELD = 40, IDLE = 50 };
+/* A pool of 5 has 16 buckets: the first CPU's HELD is in that of A, the other one's in the next. */
+enum { FRAMES = 64, POOL = 5, PROXIES = 80, CPUS = 2, PINS_MAX = 8, A = 1, HELD = 33, IDLE = 50 };
 
 static struct scheme *scheme;
 static struct scheme_page *shared; /* a proxy that both have pins on */
@@ -306,7 +307,7 @@ TEST(step, flat_descriptors_meet)
 /* Nor with pooled descriptors; a frame never has two, and one is never two frames'. */
 TEST(step, dynamic_pages_meet)
 {
-	/* In the next bucket, and in the same: a pool of 5 has 16. */
+	/* In the next bucket, and in the same. */
 	static const unsigned others[] = {A + 1, A + 16};
 	unsigned points = 0;
 
