@@ -87,7 +87,7 @@ static void try(const struct scheme_ops *ops, const struct scheme_setup *setup)
 		     mib(needs.medium_bytes), mib(dram()));
 		return;
 	}
-	memset(test_virt(metadata, 0), 0, needs.dram_bytes);
+	memset(test_virt(metadata, 0), 0, needs.given_bytes);
 	scheme = scheme_begin(ops, setup, test_virt(metadata, 0));
 	if (!scheme) {
 		fail("%s: cannot be begun for %llu MiB", ops->name,

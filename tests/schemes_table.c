@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/disks.h"
 #include "drivers/ramdisk.h"
 #include "kernel/registers.h" /* not for a process: make compare has its table */
 #include "mm/host.h"
@@ -46,6 +47,7 @@ struct row {
 static struct row rows[ROWS_MAX];
 static size_t nr_rows;
 static struct ramdisk source_ramdisk, target_ramdisk;
+static struct block_device *target; /* another disk that may be written, or the RAM disk */
 
 static uint64_t worn_by(uint64_t frames)
 {
@@ -108,7 +110,7 @@ static void measure_row(struct row *row)
 		row->cost[i] = scheme_cost((enum scheme_cost)i);
 	row->worn4k = worn_by(1);
 	row->worn2m = worn_by(PAGES_PER_AREA);
-	row->device_to_device = moves_data(place.device, &target_ramdisk.device);
+	row->device_to_device = moves_data(place.device, target);
 	scheme_usage(place.scheme, &row->usage);
 	scheme_place_begin(ops, SMALL_POOL);
 	row->shows = scheme_show(place.scheme);
@@ -284,6 +286,16 @@ static void destroy_ramdisks(void *unused)
 	ramdisk_destroy(&target_ramdisk);
 }
 
+static void choose_target(void)
+{
+	target = &target_ramdisk.device;
+	for (struct disk *disk = NULL; (disk = disk_next(disk)) != NULL;)
+		if (disk->device != place.device && !disk->device->read_only &&
+		    disk->device->sectors >= COPY_BYTES / SECTOR_SIZE)
+			target = disk->device;
+	note("from device to device: %s to %s", place.device->name, target->name);
+}
+
 static void take_machine(void)
 {
 	enum memory_kind kind;
@@ -295,6 +307,7 @@ static void take_machine(void)
 	kind = scheme_place_take(&source_ramdisk.device);
 	note("data: %llu MiB of %s memory", mib(place.frames << PAGE_SHIFT),
 	     memory_kind_name(kind));
+	choose_target();
 }
 
 /* Two levels are there twice, for they cost less than others in one state and more in the other. */

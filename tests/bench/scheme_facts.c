@@ -66,11 +66,11 @@ static void begin(const struct scheme_ops *ops, uint32_t pool)
 	if (scheme)
 		scheme_end(scheme);
 	scheme_needs(ops, &setup, &needs);
-	if (needs.dram_bytes > dram_bytes) {
-		dram = world_memory(needs.dram_bytes);
-		dram_bytes = needs.dram_bytes;
+	if (needs.given_bytes > dram_bytes) {
+		dram = world_memory(needs.given_bytes);
+		dram_bytes = needs.given_bytes;
 	}
-	memset(dram, 0, needs.dram_bytes);
+	memset(dram, 0, needs.given_bytes);
 	scheme = scheme_begin(ops, &setup, dram);
 	bench_require(scheme != NULL, "the beginning of a scheme");
 	area = pfn_area(pfn_add(scheme->start, PAGES_PER_AREA - 1));
