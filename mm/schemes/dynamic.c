@@ -80,11 +80,10 @@ static inline int pin_bound(struct dynamic_page *page, uint64_t key)
 }
 
 /* Without a lock: the page that was bound to a frame, or NULL, which says nothing. */
-static struct dynamic_page *glance(const struct dynamic *dynamic, pfn_t frame)
+static inline struct dynamic_page *glance(const struct dynamic *dynamic, const bucket_t *bucket,
+					  uint64_t key)
 {
-	uint32_t head = atomic_load(dynamic_bucket(dynamic, frame)) & ~BUCKET_LOCKED;
-	struct dynamic_page *page = dynamic_at(dynamic, head);
-	uint64_t key = dynamic_key(frame);
+	struct dynamic_page *page = dynamic_at(dynamic, atomic_load(bucket) & ~BUCKET_LOCKED);
 
 	for (unsigned i = 0; page && i < CHAIN_LOOKS; i++) {
 		if (dynamic_is_bound(atomic_load_explicit(&page->word, memory_order_relaxed), key))
@@ -126,12 +125,11 @@ static struct dynamic_page *claim(struct dynamic *dynamic)
 }
 
 /* Pins a frame that had no page a moment ago. */
-static int bind(struct dynamic *dynamic, pfn_t frame, struct dynamic_page **page)
+static inline int bind(struct dynamic *dynamic, bucket_t *bucket, uint64_t key,
+		       struct dynamic_page **page)
 {
 	struct dynamic_page *fresh = claim(dynamic);
-	bucket_t *bucket = dynamic_bucket(dynamic, frame);
 	uint32_t head = dynamic_lock(bucket);
-	uint64_t key = dynamic_key(frame);
 	int error = -ESTALE;
 
 	/* Another CPU may have bound one meanwhile, and yet another may claim that. */
@@ -151,14 +149,15 @@ static int bind(struct dynamic *dynamic, pfn_t frame, struct dynamic_page **page
 }
 
 /* Where the first page of the chain is not the frame's, or cannot be pinned. */
-static __attribute__((noinline)) int pin_slowly(struct dynamic *dynamic, pfn_t frame,
-						struct scheme_page **handle)
+static __attribute__((noinline)) int pin_slowly(struct dynamic *dynamic, bucket_t *bucket,
+						pfn_t frame, struct scheme_page **handle)
 {
-	struct dynamic_page *page = glance(dynamic, frame);
-	int error = page ? pin_bound(page, dynamic_key(frame)) : -ESTALE;
+	uint64_t key = dynamic_key(frame);
+	struct dynamic_page *page = glance(dynamic, bucket, key);
+	int error = page ? pin_bound(page, key) : -ESTALE;
 
 	if (error == -ESTALE)
-		error = bind(dynamic, frame, &page);
+		error = bind(dynamic, bucket, key, &page);
 	*handle = dynamic_handle(page);
 	return error;
 }
@@ -173,7 +172,8 @@ static inline int32_t first_link(const bucket_t *bucket)
 static inline int pin_frame(struct dynamic *dynamic, uint64_t row, pfn_t frame,
 			    struct scheme_page **handle)
 {
-	int32_t link = first_link(dynamic_bucket_in(dynamic, row, frame));
+	bucket_t *bucket = dynamic_bucket_in(dynamic, row, frame);
+	int32_t link = first_link(bucket);
 
 	if (likely(link > 0)) {
 		struct dynamic_page *page = &dynamic->pages[link - 1];
@@ -183,7 +183,7 @@ static inline int pin_frame(struct dynamic *dynamic, uint64_t row, pfn_t frame,
 			return 0;
 		}
 	}
-	return pin_slowly(dynamic, frame, handle);
+	return pin_slowly(dynamic, bucket, frame, handle);
 }
 
 static inline void unpin_page(struct dynamic_page *page, enum scheme_written written)
@@ -259,15 +259,14 @@ static int pin_range(struct scheme *scheme, struct scheme_range *range)
 /* --- Looks, locks and notes --- */
 
 static __attribute__((noinline)) struct dynamic_page *find_slowly(struct dynamic *dynamic,
-								  pfn_t frame)
+								  bucket_t *bucket, uint64_t key)
 {
-	struct dynamic_page *page = glance(dynamic, frame);
+	struct dynamic_page *page = glance(dynamic, bucket, key);
 
 	if (!page) {
-		bucket_t *bucket = dynamic_bucket(dynamic, frame);
 		uint32_t head = dynamic_lock(bucket);
 
-		page = dynamic_find(dynamic, head, dynamic_key(frame));
+		page = dynamic_find(dynamic, head, key);
 		dynamic_unlock(bucket, head);
 	}
 	return page;
@@ -275,7 +274,8 @@ static __attribute__((noinline)) struct dynamic_page *find_slowly(struct dynamic
 
 static inline struct dynamic_page *find_page(struct dynamic *dynamic, pfn_t frame)
 {
-	int32_t link = first_link(dynamic_bucket(dynamic, frame));
+	bucket_t *bucket = dynamic_bucket(dynamic, frame);
+	int32_t link = first_link(bucket);
 
 	if (likely(link > 0)) {
 		struct dynamic_page *page = &dynamic->pages[link - 1];
@@ -284,7 +284,7 @@ static inline struct dynamic_page *find_page(struct dynamic *dynamic, pfn_t fram
 		if (likely(dynamic_is_bound(word, dynamic_key(frame))))
 			return page;
 	}
-	return find_slowly(dynamic, frame);
+	return find_slowly(dynamic, bucket, dynamic_key(frame));
 }
 
 static struct scheme_page *find(struct scheme *scheme, pfn_t frame)
