@@ -14,13 +14,14 @@
 #include "mm/schemes/compound.h"
 #include "mm/schemes/flat.h"
 #include "mm/schemes/page_less.h"
+#include "mm/schemes/two_level_medium.h"
 #include "tests/count.h"
 #include "tests/harness/memory.h"
 #include "tests/test.h"
 
 #include <stdio.h>
 
-enum { RUN_AREAS_MAX = 80, NAME_LENGTH = 48 };
+enum { RUN_AREAS_MAX = 2048, NAME_LENGTH = 48 };
 
 /* --- Descriptors of all frames --- */
 
@@ -38,14 +39,18 @@ static void give_run(void *unused)
 static void *take_run(size_t bytes)
 {
 	size_t nr = align_up(bytes, (size_t)AREA_SIZE) / AREA_SIZE;
+	size_t first = 0;
 
-	require(nr <= RUN_AREAS_MAX);
-	while (nr_run < nr) {
-		require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &run[nr_run]) == 0);
-		nr_run++;
-		require(pfn_eq(run[nr_run - 1], pfn_add(run[0], (nr_run - 1) * PAGES_PER_AREA)));
+	give_run(NULL);
+	for (; nr_run - first < nr; nr_run++) {
+		pfn_t *area = &run[nr_run];
+
+		require(nr_run < RUN_AREAS_MAX);
+		require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, area) == 0);
+		if (nr_run > 0 && !pfn_eq(*area, pfn_add(area[-1], PAGES_PER_AREA)))
+			first = nr_run;
 	}
-	return host_virt(pfn_to_phys(run[0]));
+	return host_virt(pfn_to_phys(run[first]));
 }
 
 static void measure_of(const struct scheme_ops *ops, const char *what, uint64_t value,
@@ -84,11 +89,15 @@ static void begin(const struct scheme_ops *ops, const struct region *region)
 	scheme_end(scheme);
 }
 
-/* What Linux does, too: an array in DRAM, one on the medium, one of compound pages, none. */
+/*
+ * What Linux does, too: an array in DRAM, one on the medium, one of compound pages, none; and what
+ * its compound pages would be on the medium, where two levels are moved to from DRAM.
+ */
 TEST(peer, begin)
 {
 	const struct scheme_ops *const like_linux[] = {&flat_scheme, &altmap_scheme,
-						       &compound_scheme, &page_less_scheme};
+						       &compound_scheme, &page_less_scheme,
+						       &two_level_medium_scheme};
 	const struct region *region = next_writable(NULL);
 
 	count_needs_clock();

@@ -11,11 +11,12 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from canned import MACHINE, ROOT, program
 from bifold.linux import Failed, Unusable, boot, figures, image, packages, report, table
-from bifold.machine import read_machine
+from bifold.machine import Medium, read_machine
 
 WHOLE = """\
 SeaBIOS (version 1.16)
@@ -142,8 +143,10 @@ class Tables(unittest.TestCase):
             cls.bifold.update({f"peer.begin.{scheme}.{what}": 1025 for scheme in schemes
                                for what in ("dram", "medium", "begin")})
         cls.bifold.update({f"schemes.table.{scheme}.read4k": 700 for scheme in table.SCHEMES})
-        cls.rows = [[cell.strip() for cell in line.strip("|").split("|")]
-                    for line in table.show(cls.linux, cls.bifold, FACTS).splitlines()]
+        cls.linux.update({"machine.pmem": 8 << 20, "machine.syscall": 200})
+        cls.machine = SimpleNamespace(nvdimms=[Medium(size=8 << 30)])
+        cls.rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in
+                    table.show(cls.machine, cls.linux, cls.bifold, FACTS).splitlines()]
 
     def row(self, name):
         found = [row for row in self.rows if row[0] == name]
@@ -154,6 +157,12 @@ class Tables(unittest.TestCase):
         for name in table.MODES.values():
             self.assertEqual(self.row(name),
                              ["128", "2,048", "3,000,000", "1,000,000", "1,500,000"])
+
+    def test_linux_must_see_all_of_the_memory(self):
+        self.assertEqual(self.rows[0][0], "8192 MiB brought up")
+        with self.assertRaisesRegex(Failed, "Linux sees 8589934592 bytes .*, expected 4294967296"):
+            table.show(SimpleNamespace(nvdimms=[Medium(size=4 << 30)]), self.linux, self.bifold,
+                       FACTS)
 
     def test_bytes_are_rounded_up(self):
         self.assertEqual(self.row("Bifold: altmap"), ["2", "2", "1,025", "", ""])
@@ -225,6 +234,11 @@ class Boot(Temporary):
     def test_a_qemu_that_is_not_there(self):
         self.expect_error(Failed, "cannot be started", boot.run, self.machine, "disk",
                           self.folder, self.folder, "/nothing/there", self.folder / "logs", 1)
+
+    def test_linux_touches_descriptors_and_the_data_behind_them(self):
+        for size, places in ((8, ((0, 192 << 20), (1 << 30, 32 << 20))),
+                             (128, ((0, (2 << 30) + (64 << 20)), (2 << 30, 32 << 20)))):
+            self.assertEqual(boot.touched(size << 30), places)
 
     def test_holes_are_filled_where_linux_touches(self):
         path = self.folder / "medium"
@@ -397,7 +411,9 @@ class Program(Temporary):
         self.assertIn("--kernel-package", done.stdout)
 
     def test_misuse(self):
-        for arguments in (["--bound", "0"], ["--bound", "x"], ["--what"], ["more"]):
+        for arguments in (["--bound", "0"], ["--bound", "x"], ["--what"], ["more"],
+                          ["--nvdimm", "8"], ["--nvdimm", "1G"], ["--nvdimm", "2049M"],
+                          ["--memory", "100M"], ["--memory", "520M"], ["--nvdimm", "x"]):
             self.assertEqual(self.run_program(*arguments).returncode, 2, arguments)
 
     def test_what_is_missing(self):

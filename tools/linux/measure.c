@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  *	measure clock                          whether instructions can be counted
+ *	measure syscall                        what calling the kernel takes
  *	measure bind NAME DRIVER DEVICE        gives a device of libnvdimm to its driver anew
  *	measure block NAME DISK                reads and writes of a disk
  *	measure into NAME DISK memory|MAPPING  reads of a disk into mapped memory
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(command, "clock") == 0 && argc == 2)
 		check_clock();
+	else if (strcmp(command, "syscall") == 0 && argc == 2)
+		count_system_call();
 	else if (strcmp(command, "bind") == 0 && argc == 5)
 		bring_up(argv[2], argv[3], argv[4]);
 	else if (strcmp(command, "block") == 0 && argc == 4)

@@ -50,7 +50,10 @@ int64_t stop_watch(uint64_t *idle);
  */
 void bring_up(const char *name, const char *driver, const char *device);
 
-/* disk.c: reads and writes of 512 bytes to 2 MiB by O_DIRECT. Figures: read512, write2m, ... */
+/* disk.c: a system call that does nothing. Figure: machine.syscall. */
+void count_system_call(void);
+
+/* Reads and writes of 512 bytes to 2 MiB by O_DIRECT. Figures: read512, write2m, ... */
 void use_disk(const char *name, const char *disk);
 
 /*

@@ -17,10 +17,15 @@ ARGUMENTS = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off compare={part}
 
 MIB = 1 << 20
 
-# What Linux touches of the NVDIMM: metadata that it keeps at the start, and data behind it, or, with
-# pages of 1 GiB, at 1 GiB. A hole of the file costs up to a millisecond of the host's time at the
-# first touch.
-TOUCHED = ((0, 192 * MIB), (1024 * MIB, 32 * MIB))
+GIB = 1 << 30
+
+
+def touched(size):
+    """What Linux touches of an NVDIMM, as (start, length): metadata that it keeps at the start, of 64
+    bytes for each 4 KiB, and data behind it, or, with pages of 1 GiB, at a multiple of that. A hole
+    of the file costs up to a millisecond of the host's time at the first touch."""
+    metadata = size // 64
+    return (0, metadata + 64 * MIB), (-(-metadata // GIB) * GIB, 32 * MIB)
 
 
 def machine_for(machine, part):
@@ -53,7 +58,7 @@ def run(machine, part, kernel, initramfs, program, logs, bound):
 def fill(path, size):
     """Gives blocks, of zeros, to the places that are touched."""
     with open(path, "r+b") as stream:
-        for start, length in TOUCHED:
+        for start, length in touched(size):
             for offset in range(start, min(start + length, size), MIB):
                 stream.seek(offset)
                 stream.write(bytes(min(MIB, size - offset)))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The tables of the comparison, as docs/linux.md has them."""
 
+from bifold.linux import Failed
 from bifold.linux import figures as f
 
 LENGTH_NAMES = {"4k": "4 KiB", "64k": "64 KiB", "2m": "2 MiB"}
@@ -19,7 +20,8 @@ MODES = {
 }
 IDEAS = (
     (("fsdax-mem", "devdax-mem-4k"), ("flat",)),
-    (("fsdax-dev", "devdax-dev-4k", "devdax-dev-2m", "devdax-dev-1g"), ("altmap",)),
+    (("fsdax-dev", "devdax-dev-4k"), ("altmap",)),
+    (("devdax-dev-1g", "devdax-dev-2m"), ("two-level-medium",)),
     (("raw",), ("page-less",)),
     (("devdax-mem-1g", "devdax-mem-2m"), ("compound", "two-level", "allocator")),
 )
@@ -28,6 +30,7 @@ SCHEMES = {
     "flat": "Bifold: flat",
     "compound": "Bifold: compound",
     "two-level": "Bifold: two-level as one of the schemes",
+    "two-level-split": "Bifold: the same, of split areas",
 }
 TARGETS = {
     "nvme-devdax-2m": "Linux: devdax of 2 MiB",
@@ -52,12 +55,17 @@ The closest peer of two levels is devdax with pages of 2 MiB, not fsdax: it, too
   one descriptor that counts."""
 
 
-def show(linux, bifold, facts):
+def show(machine, linux, bifold, facts):
     """The text of all tables."""
-    return "\n\n".join([memory(linux, bifold, facts), block(linux, bifold), nvme(linux, bifold)])
+    return "\n\n".join([memory(machine, linux, bifold, facts), block(linux, bifold),
+                        nvme(linux, bifold)])
 
 
-def memory(linux, bifold, facts):
+def memory(machine, linux, bifold, facts):
+    size = machine.nvdimms[0].size
+    seen = f.named(linux, "machine.")["pmem"] << 10
+    if seen != size:
+        raise Failed(f"Linux sees {seen} bytes of persistent memory, expected {size}")
     page_map, allocator = f.page_map_memory(facts)
     ours = {"two-level": ("Bifold: two-level, all of the machine", page_map),
             "allocator": ("Bifold: its frame allocator", allocator)}
@@ -66,7 +74,7 @@ def memory(linux, bifold, facts):
         rows += [_memory_row(MODES[mode], f.linux_memory(linux, mode)) for mode in modes]
         rows += [_memory_row(*ours[name]) if name in ours else
                  _memory_row(f"Bifold: {name}", f.scheme_memory(bifold, name)) for name in schemes]
-    return _table(["8 GiB brought up", "DRAM, KiB", "medium, KiB", "instructions",
+    return _table([f"{size >> 20} MiB brought up", "DRAM, KiB", "medium, KiB", "instructions",
                    "of these: mapping", "of these: descriptors"], rows)
 
 
@@ -76,7 +84,8 @@ def _memory_row(name, taken):
 
 
 def block(linux, bifold):
-    rows = []
+    rows = [["Linux: a system call that does nothing"] +
+            [_number(f.named(linux, "machine.")["syscall"])] * len(LENGTH_NAMES)]
     for operation in ("read", "write"):
         for name, figures in (("Linux: /dev/pmem0", f.named(linux, "fsdax.")),
                               ("Bifold: pmem_disk", f.named(bifold, "peer.block."))):
