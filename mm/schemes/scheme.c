@@ -11,11 +11,13 @@
 #include "mm/schemes/proxy.h"
 #include "mm/schemes/two_level.h"
 #include "mm/schemes/two_level_medium.h"
+#include "mm/schemes/two_level_wear.h"
 
 const struct scheme_ops *const schemes[] = {
-	&flat_scheme,   &compound_scheme,  &compound_hvo_scheme,
-	&altmap_scheme, &page_less_scheme, &dynamic_scheme,
-	&proxy_scheme,  &two_level_scheme, &two_level_medium_scheme,
+	&flat_scheme,           &compound_scheme,  &compound_hvo_scheme,
+	&altmap_scheme,         &page_less_scheme, &dynamic_scheme,
+	&proxy_scheme,          &two_level_scheme, &two_level_medium_scheme,
+	&two_level_wear_scheme,
 };
 
 const size_t nr_schemes = ARRAY_SIZE(schemes);

@@ -36,26 +36,12 @@ static void needs(const struct scheme_setup *setup, struct scheme_needs *needs)
 	needs->dram_bytes_most -= needs->medium_bytes;
 }
 
-/* Whether the words may lie there. */
-static bool can_hold_words(pfn_t start, uint64_t frames)
-{
-	struct page_info info;
-
-	if (!pfn_is_writable(start))
-		return false;
-	for (uint64_t i = 0; i < frames; i++)
-		if (page_look(pfn_add(start, i), &info) || info.poisoned)
-			return false;
-	return true;
-}
-
 static struct scheme *begin(const struct scheme_setup *setup, void *dram)
 {
 	struct two_level_medium *medium = dram;
 	struct area_move move = area_move_of(setup->start, setup->frames);
 
-	if (!window_fits(setup) || setup->frames <= move.nr ||
-	    !can_hold_words(setup->start, move.nr))
+	if (!window_can_reserve(setup, move.nr))
 		return NULL;
 	move.to = host_virt(pfn_to_phys(setup->start));
 	medium->scheme = (struct scheme){

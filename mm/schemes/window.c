@@ -10,6 +10,18 @@ bool window_fits(const struct scheme_setup *setup)
 	return region && setup->frames <= pfn_distance(setup->start, region->end);
 }
 
+bool window_can_reserve(const struct scheme_setup *setup, uint64_t frames)
+{
+	struct page_info info;
+
+	if (!window_fits(setup) || setup->frames <= frames || !pfn_is_writable(setup->start))
+		return false;
+	for (uint64_t i = 0; i < frames; i++)
+		if (page_look(pfn_add(setup->start, i), &info) || info.poisoned)
+			return false;
+	return true;
+}
+
 void window_needs(const struct scheme_setup *setup, size_t instance, struct scheme_needs *needs)
 {
 	struct region region = {

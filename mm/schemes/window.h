@@ -22,6 +22,11 @@ static inline struct page *window_page(const struct scheme_page *handle)
 /* Whether one region holds the whole run. */
 bool window_fits(const struct scheme_setup *) must_check;
 
+/*
+ * Whether it also has more frames than so many, and those at its start are good and may be written.
+ */
+bool window_can_reserve(const struct scheme_setup *, uint64_t frames) must_check;
+
 /* What a map of this run alone takes, and the bytes of the instance itself. */
 void window_needs(const struct scheme_setup *, size_t instance, struct scheme_needs *);
 

@@ -10,6 +10,7 @@
 #include "mm/bad_frames.h"
 #include "mm/page.h"
 #include "mm/schemes/two_level_medium.h"
+#include "mm/schemes/two_level_wear.h"
 #include "tests/harness/memory.h"
 #include "tests/harness/scheme_ground.h"
 #include "tests/host/apart.h"
@@ -308,33 +309,50 @@ TEST(schemes_medium, words_are_in_the_run)
 	expect_eq(now.area_bytes, before.area_bytes);
 }
 
-/* What is not to be written, is in two regions, is too short or has a bad frame holds no words. */
-TEST(schemes_medium, refuses_what_cannot_hold_words)
+static char dram[32 * 1024] __attribute__((aligned(64)));
+
+static bool can_begin(const struct scheme_ops *ops, pfn_t start, uint64_t frames)
 {
-	static char dram[32 * 1024] __attribute__((aligned(64)));
-	const struct scheme_ops *ops = &two_level_medium_scheme;
-	struct scheme_setup setup = {.frames = FRAMES};
+	struct scheme_setup setup = {.start = start, .frames = frames};
+	struct scheme_needs needs;
+
+	scheme_needs(ops, &setup, &needs);
+	require(needs.given_bytes <= sizeof(dram));
+	memset(dram, 0, sizeof(dram));
+	scheme = scheme_begin(ops, &setup, dram);
+	if (!scheme)
+		return false;
+	scheme_end(scheme);
+	return true;
+}
+
+/* Nothing is kept in what is not to be written, is in two regions, is too short or begins badly. */
+TEST(schemes_medium, refuses_what_cannot_keep_anything)
+{
+	static const struct scheme_ops *const on_the_map[] = {
+		&two_level_medium_scheme,
+		&two_level_wear_scheme,
+	};
 	const struct region *region = NULL;
+	pfn_t start;
 
 	while ((region = next_region(region, MEMORY_PERSISTENT)) && region->writable)
 		;
 	require(region != NULL);
-	setup.start = region->start;
-	expect(scheme_begin(ops, &setup, dram) == NULL);
 	ground_take(MEMORY_PERSISTENT);
-	setup.start = ground_start();
-	setup.frames = 1;
-	expect(scheme_begin(ops, &setup, dram) == NULL);
-	setup.frames = pfn_distance(setup.start, pfn_to_region(setup.start)->end) + 1;
-	expect(scheme_begin(ops, &setup, dram) == NULL);
-	setup.frames = 2;
-	require(page_poison(setup.start) == 0);
-	expect(scheme_begin(ops, &setup, dram) == NULL);
-	require(page_unpoison(setup.start) == 0);
-	ground_mend();
-	scheme = scheme_begin(ops, &setup, dram);
-	require(scheme != NULL);
-	scheme_end(scheme);
+	start = ground_start();
+	for (size_t i = 0; i < ARRAY_SIZE(on_the_map); i++) {
+		uint64_t rest = pfn_distance(start, pfn_to_region(start)->end);
+
+		expect(!can_begin(on_the_map[i], region->start, FRAMES));
+		expect(!can_begin(on_the_map[i], start, 1));
+		expect(!can_begin(on_the_map[i], start, rest + 1));
+		require(page_poison(start) == 0);
+		expect(!can_begin(on_the_map[i], start, 2));
+		require(page_unpoison(start) == 0);
+		ground_mend();
+		expect(can_begin(on_the_map[i], start, 2));
+	}
 }
 
 static struct scheme_range areas;
@@ -357,13 +375,13 @@ static void expect_refusal_counted(void)
 /* A range of which the second area is bad, or has no room for a pin, stores as far as it came. */
 TEST(schemes_medium, refused_ranges_are_counted)
 {
-	static char dram[32 * 1024] __attribute__((aligned(64)));
 	pfn_t start = pfn_add(pfn_area(next_writable(NULL)->start), PAGES_PER_AREA);
 	struct scheme_setup setup = {start, 4 * PAGES_PER_AREA, 0};
 	pfn_t other = pfn_add(start, PAGES_PER_AREA);
 	struct scheme_page *page;
 	unsigned pins = 0;
 
+	memset(dram, 0, sizeof(dram));
 	scheme = scheme_begin(&two_level_medium_scheme, &setup, dram);
 	require(scheme != NULL);
 	areas = (struct scheme_range){
