@@ -74,6 +74,7 @@ int flat_pin_range(struct scheme *scheme, struct scheme_range *range)
 	first = flat_at(scheme, range->start);
 	end = first + range->frames;
 	for (struct flat_page *page = first; page < end; page++) {
+		__builtin_prefetch(page + FLAT_AHEAD, 1);
 		error = frame_word_pin(&page->word);
 		if (unlikely(error))
 			return give_back(first, page, error);

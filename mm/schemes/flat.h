@@ -29,6 +29,12 @@ extern const struct scheme_ops flat_scheme;
 
 /* --- For schemes that have such an array elsewhere, or something in front of it --- */
 
+/*
+ * How many descriptors ahead a loop over a range fetches. A CPU does not begin to fetch what a
+ * locked instruction changes before the ones before it are done.
+ */
+enum { FLAT_AHEAD = 4 };
+
 /* The descriptor of a frame that is the instance's. */
 static inline struct flat_page *flat_at(const struct scheme *scheme, pfn_t frame)
 {

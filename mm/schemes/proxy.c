@@ -224,6 +224,7 @@ static inline int pin_batch(struct proxy_scheme *scheme, struct scheme_range *ra
 	int error = 0;
 
 	for (; nr > stop; page++) {
+		__builtin_prefetch(page + FLAT_AHEAD, 1);
 		error = frame_word_pin(&page->word);
 		if (unlikely(error))
 			break;
