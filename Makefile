@@ -167,7 +167,7 @@ $(BUILD)/host-step/mm/%.o: HOST_FLAGS += -fsanitize=thread --param tsan-instrume
 # What is measured is compiled as for the kernel, and so are the references that it is compared with.
 BENCH := $(BUILD)/bench/bench
 BENCH_SOURCES := $(wildcard mm/*.c mm/schemes/*.c tests/bench/*.c) \
-	tests/harness/no_scheme.c tests/harness/scheme_shows.c
+	tests/harness/no_scheme.c tests/harness/scheme_shows.c tests/host/single_step.c
 BENCH_FLAGS := $(filter-out -ffreestanding -mcmodel=kernel -mgeneral-regs-only,$(KERNEL_FLAGS))
 $(BUILD)/bench/mm/%.o $(BUILD)/bench/tests/bench/flat.c.o \
 	$(BUILD)/bench/tests/harness/no_scheme.c.o: BENCH_FLAGS += -mgeneral-regs-only

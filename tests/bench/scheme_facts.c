@@ -7,9 +7,9 @@
 #include "mm/page.h"
 #include "mm/schemes/two_level.h"
 #include "tests/bench/bench.h"
-#include "tests/bench/step.h"
 #include "tests/bench/world.h"
 #include "tests/harness/scheme_shows.h"
+#include "tests/host/single_step.h"
 
 /* The instance is small: what is counted does not depend on that. */
 enum { FRAMES = 4 * PAGES_PER_AREA, POOL = 1024, SMALL_POOL = 64, TIB_POOL = 16384 };
@@ -76,11 +76,41 @@ static void begin(const struct scheme_ops *ops, uint32_t pool)
 	area = pfn_area(pfn_add(scheme->start, PAGES_PER_AREA - 1));
 }
 
-/* The second call: the first one finds nothing at hand. */
+static uint64_t steps;
+
+static void count_step(const ucontext_t *context)
+{
+	(void)context;
+	steps++;
+}
+
+static void nothing(void)
+{
+}
+
+struct call {
+	void (*fn)(void);
+};
+
+static void make_call(void *call)
+{
+	((volatile struct call *)call)->fn();
+}
+
+static uint64_t steps_of(void (*fn)(void))
+{
+	struct call call = {fn};
+
+	steps = 0;
+	single_step(make_call, &call, count_step);
+	return steps;
+}
+
+/* Of the second call: the first one finds nothing at hand. */
 static uint64_t instructions(void (*fn)(void))
 {
 	fn();
-	return count_instructions(fn);
+	return steps_of(fn) - steps_of(nothing);
 }
 
 static uint64_t worn(void)
@@ -91,12 +121,27 @@ static uint64_t worn(void)
 	return usage.medium_written;
 }
 
+static void clean(uint64_t frames)
+{
+	for (uint64_t i = 0; i < frames; i++) {
+		struct scheme_page *page;
+
+		if (scheme_pin(scheme, pfn_add(area, i), &page))
+			bench_require(false, "a pin of what was written");
+		(void)scheme_clear_dirty(scheme, page);
+		scheme_unpin(scheme, page, SCHEME_CLEAN);
+	}
+}
+
+/* Of pages that were clean. */
 static uint64_t worn_by(uint64_t frames)
 {
-	uint64_t before = worn();
+	uint64_t before = worn(), after;
 
 	pin_frames(frames, SCHEME_WRITTEN);
-	return worn() - before;
+	after = worn();
+	clean(frames);
+	return after - before;
 }
 
 static const char *name; /* of the row */

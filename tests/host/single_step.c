@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "tests/test.h"
+#include "mm/host.h"
 
 static void (*after_each)(const ucontext_t *);
 
@@ -20,7 +20,8 @@ void single_step(void (*fn)(void *), void *arg, void (*after)(const ucontext_t *
 	struct sigaction action = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO}, old;
 
 	after_each = after;
-	require(sigaction(SIGTRAP, &action, &old) == 0);
+	if (sigaction(SIGTRAP, &action, &old))
+		host_panic("no handler for single steps");
 	/* The trap flag; below the red zone, which may be in use. */
 	__asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; "
 			 "lea 128(%%rsp), %%rsp"
@@ -33,5 +34,6 @@ void single_step(void (*fn)(void *), void *arg, void (*after)(const ucontext_t *
 			 :
 			 :
 			 : "memory", "cc");
-	require(sigaction(SIGTRAP, &old, NULL) == 0);
+	if (sigaction(SIGTRAP, &old, NULL))
+		host_panic("no handler after single steps");
 }
