@@ -179,8 +179,8 @@ compare: $(BENCH) ## one table of all schemes of page descriptors: docs/schemes.
 	$(Q)$< --compare
 
 compare-linux: ## boot Debian's Linux and Bifold in the same machine, and compare: docs/linux.md
-	@tools/setup
-	@tools/setup linux
+	$(SETUP)
+	$(SETUP) linux
 	$(AGAIN) $(KERNEL)
 	@tools/compare-linux
 

@@ -385,6 +385,11 @@ class Packages(Temporary):
                                   self.cache)
                 self.assertEqual(list(self.cache.glob("*")), [])
 
+    def test_what_apt_says(self):
+        self.fake("apt-get", "printf 'W: unsandboxed\nE: Failed to fetch\n' >&2; exit 100")
+        self.expect_error(Unusable, "apt-get download linux-image-6.1.0-9-amd64: E: Failed to fetch; "
+                          "the kernel comes from Debian", packages.kernel, self.cache)
+
     def test_a_package_that_is_named(self):
         package = self.folder / "some.deb"
         self.expect_error(Unusable, "some.deb: no such file", packages.kernel, self.cache, package)

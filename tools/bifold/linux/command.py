@@ -15,6 +15,8 @@ def output(command, bound, advice, cwd=None):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unusable(f"{words}: {error}; {advice}") from None
     if done.returncode != 0:
-        said = done.stderr.strip() or f"exit status {done.returncode}"
-        raise Unusable(f"{words}: {said}; {advice}")
+        # apt warns of what does not matter before it says what does.
+        said = [line for line in done.stderr.splitlines() if not line.startswith("W: ")]
+        raise Unusable(f"{words}: " + ("\n".join(said) or f"exit status {done.returncode}")
+                       + f"; {advice}")
     return done.stdout
