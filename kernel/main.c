@@ -33,6 +33,7 @@
 #include "kernel/traps.h"
 #include "kernel/watchdog.h"
 #include "kernel/windows.h"
+#include "mm/area_move.h"
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "mm/page.h"
@@ -195,6 +196,45 @@ static void permit_writes(void)
 
 struct bring_up bring_up;
 
+/* areas=medium: the words of areas lie at the start of each region that may be written. */
+enum { WORD_MOVES_MAX = 64 };
+static struct area_move word_moves[WORD_MOVES_MAX];
+static size_t nr_word_moves;
+
+static void reserve_for_words(struct region *region)
+{
+	pfn_t start = region->start;
+	uint64_t frames = region_frames(region), reserved = area_move_of(start, frames).nr;
+
+	if (frames <= reserved || nr_word_moves == WORD_MOVES_MAX) {
+		options_complain(&options,
+				 "areas=medium: %s has no room for words, or is one of "
+				 "more than %d regions",
+				 region->name, WORD_MOVES_MAX);
+		return;
+	}
+	region->start = pfn_add(start, reserved);
+	word_moves[nr_word_moves] = area_move_of(region->start, frames - reserved);
+	word_moves[nr_word_moves++].to = host_virt(pfn_to_phys(start));
+}
+
+static void reserve_for_all_words(void)
+{
+	for (size_t i = 0; i < inventory.nr_regions; i++)
+		if (inventory.regions[i].kind == MEMORY_PERSISTENT && inventory.regions[i].writable)
+			reserve_for_words(&inventory.regions[i]);
+	if (nr_word_moves == 0)
+		options_complain(&options,
+				 "areas=medium: there is no persistent memory that may be "
+				 "written; write= permits it");
+}
+
+static void move_words(void)
+{
+	for (size_t i = 0; i < nr_word_moves; i++)
+		area_move_begin(&word_moves[i]);
+}
+
 /*
  * Page descriptors for all regions, and the allocator on them. Both lie in early memory, whose own
  * frames are then taken out of the regions: at a boundary of areas, so that the map needs no more
@@ -269,6 +309,9 @@ static void print_metadata(void)
 		     heap_bytes());
 	console_line("# bring-up page-map=%llu allocator=%llu units=ticks",
 		     (unsigned long long)bring_up.page_map, (unsigned long long)bring_up.allocator);
+	if (usage.area_bytes_elsewhere)
+		console_line("# metadata areas=%zu units=bytes medium=persistent",
+			     usage.area_bytes_elsewhere);
 	console_line("# areas all=%llu split=%llu ragged=%llu", (unsigned long long)usage.areas,
 		     (unsigned long long)usage.areas_split, (unsigned long long)usage.areas_ragged);
 }
@@ -381,13 +424,16 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information)
 	host_watch("boot", options.timeout);
 	start_screen();
 
-	take_inventory();  /* firmware tables -> NVDIMMs and regions */
-	map_regions();     /* ... all persistent memory read-only */
-	permit_writes();   /* ... but for what the user permits */
+	take_inventory(); /* firmware tables -> NVDIMMs and regions */
+	map_regions();    /* ... all persistent memory read-only */
+	permit_writes();  /* ... but for what the user permits */
+	if (options.areas_on_medium)
+		reserve_for_all_words();
 	describe_memory(); /* regions -> page descriptors, and the frame allocator */
 	heap_init();       /* malloc */
 	prepare_persistence();
 	start_cpus(); /* ... which work when host_on_each_cpu() has something for them */
+	move_words(); /* ... of areas to the medium, if that is asked for */
 
 	fatal_set_report(run_abort);
 

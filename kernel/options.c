@@ -24,6 +24,7 @@ static bool set_repeat(struct options *, struct word value);
 static bool set_timeout(struct options *, struct word value);
 static bool set_rsdp(struct options *, struct word value);
 static bool set_exit(struct options *, struct word value);
+static bool set_areas(struct options *, struct word value);
 
 static const struct option {
 	const char *name;
@@ -45,6 +46,10 @@ static const struct option {
 	 "rsdp=ADDRESS of ACPI's root pointer (default: as the boot loader says)", set_rsdp},
 	{"exit", "auto, qemu, halt or reboot",
 	 "exit=auto|qemu|halt|reboot what follows the report (default: auto)", set_exit},
+	{"areas", "dram or medium",
+	 "areas=dram|medium where descriptors of 2 MiB lie; the medium is what write= permits "
+	 "(default: dram)",
+	 set_areas},
 };
 
 static bool word_is(struct word word, const char *text)
@@ -163,6 +168,14 @@ static bool set_exit(struct options *options, struct word value)
 		}
 	}
 	return false;
+}
+
+static bool set_areas(struct options *options, struct word value)
+{
+	if (!word_is(value, "dram") && !word_is(value, "medium"))
+		return false;
+	options->areas_on_medium = word_is(value, "medium");
+	return true;
 }
 
 /* `seen` has a bit for each entry of the table. */

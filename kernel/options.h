@@ -36,7 +36,8 @@ struct options {
 	unsigned timeout; /* seconds, 1 ... 86400 */
 	uint64_t rsdp;    /* physical address of the ACPI RSDP; 0: to be found */
 	enum exit_mode exit;
-	bool help; /* the report shall list the options */
+	bool areas_on_medium; /* words of areas lie in the persistent memory that may be written */
+	bool help;            /* the report shall list the options */
 
 	const char *complaints[OPTIONS_COMPLAINTS_MAX + 1]; /* NULL-terminated */
 	size_t nr_complaints;

@@ -69,6 +69,20 @@ TEST(options, exit_modes_have_names)
 	expect_eq(options.exit, EXIT_AUTO);
 }
 
+/* areas= knows two places. */
+TEST(options, areas_have_places)
+{
+	parse("");
+	expect(!options.areas_on_medium);
+	parse("areas=medium");
+	expect(options.areas_on_medium);
+	parse("areas=dram");
+	expect(!options.areas_on_medium);
+	parse("areas=pmem0");
+	expect_complaint("areas= wants dram or medium");
+	expect(!options.areas_on_medium);
+}
+
 /* The whole range of 64 bits is a seed, and not one more. */
 TEST(options, seed_has_64_bits)
 {
@@ -222,6 +236,6 @@ TEST(options, help_names_each_option)
 
 	while (options_help(lines))
 		expect(strchr(options_help(lines++), '=') != NULL);
-	expect_eq(lines, 7);
+	expect_eq(lines, 8);
 	expect(options_help(lines + 100) == NULL);
 }

@@ -80,6 +80,9 @@ int main(int argc, char **argv)
 	if (__sanitizer_set_death_callback != NULL)
 		__sanitizer_set_death_callback(sanitizer_died);
 	read_options(argc, argv, &options);
+	if (options.areas_on_medium)
+		options_complain(&options,
+				 "areas=medium: only the kernel can do that at its start");
 	machine_create();
 	start_memory();
 	verdict = run_tests(&(struct test_run){
