@@ -188,10 +188,11 @@ static inline unsigned known_flags(const struct block_device *device)
 /* Number `nr` of the bio's list, whichever of the two it has. */
 static inline struct segment run_of(const struct bio *bio, size_t nr)
 {
-	const struct bio_piece *piece = &bio->pieces[nr];
+	const struct bio_piece *piece;
 
 	if (bio->nr_pieces == 0)
 		return bio->segments[nr];
+	piece = &bio->pieces[nr];
 	return (struct segment){
 		phys_add(pfn_to_phys(page_to_pfn(piece->page)), piece->offset),
 		piece->length,

@@ -16,7 +16,7 @@
  *	-ENOMEM, -EACCES  from dma_alloc()
  *
  * Portable: the registers are reached by functions, which tests bring for a controller of their
- *own.
+ * own.
  */
 #pragma once
 

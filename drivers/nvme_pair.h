@@ -4,8 +4,8 @@
  * (NVMe 1.4, 4.1). The driver's end of both; which commands are in flight is for its user to know.
  *
  *	commands     written at `tail`; the doorbell says up to where
- *	completions  read at `head`, as far as their phase bit says that they are new: the
- *controller inverts it each time that it comes round
+ *	completions  read at `head`, as far as their phase bit says that they are new:
+ *	             the controller inverts it each time that it comes round
  *
  * No more than entries - 1 commands may be in flight, so that neither ring overflows.
  */

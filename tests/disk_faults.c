@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Disks that fail, hang or go away: each ends in an error, no page stays pinned, and the run goes
- *on. What is wrong with a disk is what its serial says:
+ * on. What is wrong with a disk is what its serial says:
  *
  *	bad-read, bad-write  sector 800 cannot be read, or written
  *	bad-flush            no flush succeeds

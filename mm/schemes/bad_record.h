@@ -10,7 +10,7 @@
  * A change is one store of one word, which the medium keeps whole, and is durable when the call
  * returns: a power failure leaves the old slot or the new one, and there is nothing to recover. The
  * check is of the frame and of the slot's own place, in empty slots as well, so that a word that
- *was damaged, lost or misplaced shows.
+ * was damaged, lost or misplaced shows.
  *
  * What is read is not trusted. A frame without the magic and without a slot that checks out holds
  * something else, and is made a record anew, as is one that the power left in the middle of that;

@@ -14,7 +14,7 @@
  *	power_mark(POWER_STOP, 0);
  *
  * The second finds, in each region of the machine, what a power failure left, and in its last page
- *a ticket that says when that was. So one boot judges as many failures as it has regions.
+ * a ticket that says when that was. So one boot judges as many failures as it has regions.
  */
 #pragma once
 

@@ -12,7 +12,7 @@
  * A flush does nothing in QEMU and has no operand there: its address is computed from registers,
  * which are where they can be read only at the start of a translation block. Hence -singlestep. And
  * all CPUs must take turns in one thread, as they do with -icount: a record is made after its
- *store.
+ * store.
  */
 #include <stdio.h>
 #include <stdlib.h>
