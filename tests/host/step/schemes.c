@@ -274,6 +274,7 @@ static unsigned meet_all(const struct scheme_ops *ops, const struct operation *o
 			pair[0] = &operations[i];
 			pair[1] = &operations[j];
 			points += meet(ops, state);
+			progress(i * nr + j + 1, nr * nr, "pairs");
 		}
 	return points;
 }
