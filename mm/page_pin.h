@@ -21,17 +21,20 @@ static inline bool page_is_area(const struct page *page)
 	return (intptr_t)page < 0;
 }
 
-/*
- * Pins the area of such a handle. False: it is not whole any more, or page_pin() has more to say.
- */
-static inline bool area_pin(const struct page *page, struct area_pin *pin)
+/* Pins the area of this word. False: it is not whole, or page_pin() has more to say. */
+static inline bool area_word_pin(_Atomic word_t *word)
 {
-	_Atomic word_t *word = managed_area_word(page_to_pfn(page));
 	word_t old = atomic_load(word);
 	word_t next;
 
-	pin->word = word;
 	return likely(!word_pin(old, &next) && atomic_compare_exchange_strong(word, &old, next));
+}
+
+/* The same by a handle of an area. */
+static inline bool area_pin(const struct page *page, struct area_pin *pin)
+{
+	pin->word = managed_area_word(page_to_pfn(page));
+	return area_word_pin(pin->word);
 }
 
 /* page_mark_dirty() */

@@ -18,5 +18,6 @@
 int pin_range(pfn_t start, uint64_t frames, struct segment *segments, size_t *nr,
 	      size_t max) must_check;
 
-/* Takes the pins of such a run back. */
+/* Takes the pins of such a run back; of one that was written meanwhile, with a note of that. */
 void unpin_range(pfn_t start, uint64_t frames);
+void unpin_range_dirty(pfn_t start, uint64_t frames);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "mm/frame_alloc.h"
 #include "mm/page.h"
 #include "tests/harness/memory.h"
 #include "tests/test.h"
@@ -44,6 +45,7 @@ TEST(pin_range, split_area_takes_a_pin_a_frame)
 	expect_eq(nr, 1);
 	unpin_range(pfn_add(area, 10), 20);
 	expect_eq(page_collapse(area), 0);
+	expect(!test_look(area).dirty);
 }
 
 /* Two areas that follow each other, if the machine has them free. */
@@ -77,6 +79,81 @@ TEST(pin_range, sizes_mix)
 	expect_eq(segments[0].length, 16 * PAGE_SIZE);
 	unpin_range(pfn_add(first, 500), 16);
 	expect_eq(page_collapse(second), 0);
+}
+
+/* So does one that goes from one split area to the next, wherever their tables are. */
+TEST(pin_range, split_areas_follow_each_other)
+{
+	pfn_t first = two_areas();
+	pfn_t second = pfn_add(first, PAGES_PER_AREA);
+
+	for (int turn = 0; turn < 2; turn++) {
+		require(page_split(turn ? first : second) == 0);
+		require(page_split(turn ? second : first) == 0);
+		require(pin(pfn_add(first, 470), 84) == 0);
+		for (size_t i = 0; i < 2 * PAGES_PER_AREA; i++)
+			expect_eq(test_look(pfn_add(first, i)).pins, i >= 470 && i < 554);
+		unpin_range(pfn_add(first, 470), 84);
+		expect_eq(page_collapse(first), 0);
+		expect_eq(page_collapse(second), 0);
+	}
+}
+
+/* Every page of a run keeps its area split, also when all before it have been unpinned. */
+TEST(pin_range, each_pin_keeps_the_area_split)
+{
+	pfn_t area;
+
+	/* Of a free area a collapse looks only where somebody said that pages are used. */
+	require(frame_alloc(MEMORY_DRAM, NODE_ANY, AREA_SIZE, &area) == 0);
+	require(frame_free(area, AREA_SIZE) == 0);
+	frame_alloc_flush();
+	require(page_split(area) == 0);
+	require(pin(pfn_add(area, 30), 70) == 0);
+	unpin_range(pfn_add(area, 30), 69);
+	expect_eq(page_collapse(area), -EBUSY);
+	unpin_range(pfn_add(area, 99), 1);
+	expect_eq(page_collapse(area), 0);
+}
+
+/* A run that was written says so of its pages, and of no other. */
+TEST(pin_range, written_pages_are_dirty)
+{
+	pfn_t first = two_areas();
+	pfn_t second = pfn_add(first, PAGES_PER_AREA);
+
+	require(page_split(second) == 0);
+	require(pin(pfn_add(first, 500), 16) == 0);
+	unpin_range_dirty(pfn_add(first, 500), 16);
+	expect(test_look(first).dirty);
+	for (size_t i = 0; i < PAGES_PER_AREA; i++)
+		expect_eq(test_look(pfn_add(second, i)).dirty, i < 4);
+	require(pin(pfn_add(first, 500), 16) == 0);
+	unpin_range_dirty(pfn_add(first, 500), 16);
+	require(pin(second, 4) == 0);
+	unpin_range(second, 4);
+	expect(test_look(first).dirty && test_look(second).dirty);
+	expect_eq(page_collapse(second), 0);
+}
+
+/* An area that goes bad under a run is split when the run's pin is returned: one frame is lost. */
+TEST(pin_range, area_gone_bad_loses_one_frame)
+{
+	void (*const unpins[])(pfn_t, uint64_t) = {unpin_range, unpin_range_dirty};
+	pfn_t area = test_take(MEMORY_DRAM, AREA_SIZE);
+	pfn_t bad = pfn_add(area, 7);
+
+	for (size_t i = 0; i < ARRAY_SIZE(unpins); i++) {
+		require(pin(area, 400) == 0);
+		expect_eq(page_poison(bad), 0);
+		expect_eq(pin(pfn_add(area, 8), 1), -EIO);
+		unpins[i](area, 400);
+		expect_eq(pin(area, 400), -EIO);
+		expect_eq(pin(pfn_add(area, 8), 400), 0);
+		unpin_range(pfn_add(area, 8), 400);
+		expect_eq(page_unpoison(bad), 0);
+		expect_eq(page_collapse(area), 0);
+	}
 }
 
 /* A run that follows the last segment makes it longer; one that does not is refused without room.
@@ -120,6 +197,7 @@ TEST(pin_range, absent_frames_are_refused)
 	size_t regions;
 	const struct region *region = page_map_regions(&regions);
 
+	expect_eq(pin(pfn(PFN_LIMIT - 1), 1), -EIO);
 	for (size_t i = 0; i < regions; i++, region++) {
 		if (pfn_to_region(region->end))
 			continue;

@@ -93,15 +93,26 @@ static int pin(struct scheme *scheme, pfn_t frame, struct scheme_page **page)
 	return error;
 }
 
-/* The mark that it was written is another store, unless it is there. */
-static inline bool is_clean(const struct scheme_page *page)
+/* The mark that a whole area was written is another store, unless it is there. */
+static inline bool is_clean(pfn_t frame)
 {
-	return !(atomic_load(managed_area_word(page_to_pfn(window_page(page)))) & WORD_DIRTY);
+	return !(atomic_load(managed_area_word(frame)) & WORD_DIRTY);
+}
+
+/* Whether the frame's word is on the medium; for one that is pinned. */
+static inline bool is_in_whole_area(pfn_t frame)
+{
+	return !(atomic_load(managed_area_word(frame)) & WORD_SPLIT);
+}
+
+static inline pfn_t area_end(pfn_t frame)
+{
+	return pfn_add(pfn_area(frame), PAGES_PER_AREA);
 }
 
 static void unpin(struct scheme *scheme, struct scheme_page *page, enum scheme_written written)
 {
-	count_page(scheme, page, written && is_clean(page) ? 2 : 1);
+	count_page(scheme, page, written && is_clean(page_to_pfn(window_page(page))) ? 2 : 1);
 	window_unpin(scheme, page, written);
 }
 
@@ -124,14 +135,13 @@ static int pin_frames(struct scheme *scheme, struct scheme_range *range)
 {
 	int error = window_pin_range(scheme, range);
 	pfn_t end = pfn_add(range->start, range->frames);
-	pfn_t frame = range->start;
 
 	if (unlikely(error)) {
 		count_refused(scheme, range, error);
 		return error;
 	}
-	while (pfn_before(frame, end))
-		count_page(scheme, window_step(&frame), 1);
+	for (pfn_t frame = range->start; pfn_before(frame, end); frame = area_end(frame))
+		count(scheme, is_in_whole_area(frame) ? 1 : 0);
 	return 0;
 }
 
@@ -139,10 +149,11 @@ static void unpin_frames(struct scheme *scheme, const struct scheme_range *range
 			 enum scheme_written written)
 {
 	pfn_t end = pfn_add(range->start, range->frames);
-	pfn_t frame = range->start;
 
-	while (pfn_before(frame, end))
-		unpin(scheme, window_step(&frame), written);
+	for (pfn_t frame = range->start; pfn_before(frame, end); frame = area_end(frame))
+		if (is_in_whole_area(frame))
+			count(scheme, written && is_clean(frame) ? 2 : 1);
+	window_unpin_range(scheme, range, written);
 }
 
 static int trylock(struct scheme *scheme, struct scheme_page *page)

@@ -70,11 +70,11 @@ int window_pin_range(struct scheme *scheme, struct scheme_range *range)
 void window_unpin_range(struct scheme *scheme, const struct scheme_range *range,
 			enum scheme_written written)
 {
-	pfn_t end = pfn_add(range->start, range->frames);
-	pfn_t frame = range->start;
-
-	while (pfn_before(frame, end))
-		window_unpin(scheme, window_step(&frame), written);
+	(void)scheme;
+	if (written)
+		unpin_range_dirty(range->start, range->frames);
+	else
+		unpin_range(range->start, range->frames);
 }
 
 struct scheme_page *window_find(struct scheme *scheme, pfn_t frame)

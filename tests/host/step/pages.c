@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/page.h"
+#include "mm/pin_range.h"
 #include "mm/table_pool.h"
 #include "tests/harness/memory.h"
 #include "tests/host/step/step.h"
@@ -15,7 +16,7 @@
 static pfn_t area;
 
 /* The frames that operations are about; the second one is only poisoned and healed. */
-enum { ONE, TWO };
+enum { ONE, TWO, RUN }; /* and the frames of a run, which are these */
 
 static pfn_t one(void)
 {
@@ -95,6 +96,18 @@ static int pin_one(struct page **pinned)
 {
 	*pinned = page_pin(one());
 	return *pinned != NULL;
+}
+
+static int pin_run(struct page **pinned)
+{
+	struct segment segment;
+	size_t nr = 0;
+	int error = pin_range(one(), RUN, &segment, &nr, 1);
+
+	(void)pinned;
+	if (!error)
+		unpin_range(one(), RUN);
+	return error;
 }
 
 static int unpin(struct page **pinned)
@@ -178,6 +191,7 @@ static const struct operation {
 	unsigned traits;
 } operations[] = {
 	{"pin", pin_one, 0},
+	{"pin and unpin a run", pin_run, 0},
 	{"unpin", unpin, NEEDS_PIN | RETURNS_PIN},
 	{"lock", lock, NEEDS_PIN},
 	{"own", own, NEEDS_PIN},
