@@ -8,7 +8,7 @@
 #include "mm/frame_alloc.h"
 #include "mm/host.h"
 #include "tests/harness/arena.h"
-#include "tests/harness/io_case.h"
+#include "tests/harness/io_matrix.h"
 #include "tests/test.h"
 
 enum { LANES_MAX = 16, ARENA_AREAS = ARENA_AREAS_MAX, RAMDISK_NUMBER = 1, FIRST_DISK_NUMBER = 2 };
@@ -24,7 +24,6 @@ static const unsigned depths[] = {1, IO_DEPTH_MAX};
 static struct io_lane lanes[LANES_MAX];
 static struct arena arenas[LANES_MAX], lists[LANES_MAX], plains[LANES_MAX];
 static unsigned nr_lanes;
-static struct io_case current;
 static struct ramdisk ramdisk;
 
 static void give_arenas(void *unused)
@@ -44,6 +43,9 @@ static void take_arenas(enum memory_kind kind, enum arena_state state)
 	arenas_take(plains, nr_lanes, 1, MEMORY_DRAM, ARENA_WHOLE);
 	arenas_take(lists, nr_lanes, 1, MEMORY_DRAM, ARENA_WHOLE);
 	arenas_take(arenas, nr_lanes, ARENA_AREAS, kind, state);
+	for (unsigned i = 0; i < nr_lanes; i++)
+		lanes[i] = (struct io_lane){
+			.arena = arenas[i], .plain = plains[i], .pieces = lists[i]};
 }
 
 static void destroy_ramdisk(void *unused)
@@ -52,69 +54,25 @@ static void destroy_ramdisk(void *unused)
 	ramdisk_destroy(&ramdisk);
 }
 
-/* Each CPU gets a share of the disk for itself. */
-static void share_disk(const struct block_device *device)
-{
-	uint64_t share = device->sectors / nr_lanes;
-
-	if (share > LANE_BYTES / SECTOR_SIZE)
-		share = LANE_BYTES / SECTOR_SIZE;
-	share -= share % (device->block_size / SECTOR_SIZE);
-	for (unsigned i = 0; i < nr_lanes; i++)
-		lanes[i] = (struct io_lane){
-			.arena = arenas[i],
-			.plain = plains[i],
-			.pieces = lists[i],
-			.sector = i * share,
-			.sectors = share,
-			.generation = (uint32_t)test_random(),
-			.random = test_random() | 1,
-		};
-}
-
-static void run_lane(void *unused)
-{
-	(void)unused;
-	if (host_cpu() < nr_lanes)
-		io_case_run(&current, &lanes[host_cpu()]);
-}
-
-/* One size, in all shapes, depths and numbers of CPUs. */
-static void run_size(size_t size)
-{
-	current.size = size;
-	for (unsigned shape = 0; shape < IO_SHAPES; shape++) {
-		current.shape = (enum io_shape)shape;
-		for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
-			current.depth = depths[i];
-			io_case_run(&current, &lanes[0]);
-			host_on_each_cpu(run_lane, NULL);
-		}
-	}
-}
-
 static void run_disk(struct block_device *device, uint32_t number, enum block_operation operation,
 		     size_t longest)
 {
-	struct io_lane sum = {0};
+	const struct io_matrix matrix = {
+		.lanes = lanes,
+		.nr_lanes = nr_lanes,
+		.lane_bytes = LANE_BYTES,
+		.sizes = sizes,
+		.nr_sizes = ARRAY_SIZE(sizes),
+		.depths = depths,
+		.nr_depths = ARRAY_SIZE(depths),
+	};
+	struct io_done done = io_matrix_run(&matrix, device, number, operation, longest);
 
-	current = (struct io_case){.device = device, .number = number, .operation = operation};
-	share_disk(device);
-	for (size_t i = 0; i < ARRAY_SIZE(sizes) && sizes[i] <= longest; i++) {
-		run_size(sizes[i]);
-		progress(i + 1, ARRAY_SIZE(sizes), "sizes");
-	}
-	for (unsigned i = 0; i < nr_lanes; i++) {
-		sum.cases += lanes[i].cases;
-		sum.left_out += lanes[i].left_out;
-		sum.bios += lanes[i].bios;
-		sum.bytes += lanes[i].bytes;
-	}
 	note("%s: %llu cases on %u CPUs, %llu bios, %llu MiB; %llu cases left out that fit neither "
 	     "memory nor disk",
-	     device->name, (unsigned long long)sum.cases, nr_lanes, (unsigned long long)sum.bios,
-	     (unsigned long long)sum.bytes >> 20, (unsigned long long)sum.left_out);
-	if (sum.cases == 0)
+	     device->name, (unsigned long long)done.cases, nr_lanes, (unsigned long long)done.bios,
+	     (unsigned long long)done.bytes >> 20, (unsigned long long)done.left_out);
+	if (done.cases == 0)
 		fail("%s: nothing was done with it", device->name);
 }
 

@@ -7,7 +7,7 @@
  */
 #include "drivers/disks.h"
 #include "mm/host.h"
-#include "tests/harness/io_case.h"
+#include "tests/harness/io_matrix.h"
 #include "tests/harness/memory.h"
 #include "tests/harness/scheme_ground.h"
 #include "tests/harness/scheme_io.h"
@@ -34,7 +34,6 @@ static struct arena arenas[LANES_MAX];
 static unsigned nr_lanes;
 static uint64_t ground_frames;
 static struct scheme *scheme;
-static struct io_case current;
 
 static void give_arenas(void *unused)
 {
@@ -91,6 +90,11 @@ static void take(enum memory_kind kind)
 	for (size_t i = 0; i < ARRAY_SIZE(dram); i++)
 		arenas_take(dram[i], nr_lanes, 1, MEMORY_DRAM, ARENA_WHOLE);
 	share_ground(kind);
+	for (unsigned i = 0; i < nr_lanes; i++)
+		lanes[i] = (struct io_lane){.arena = arenas[i],
+					    .plain = plains[i],
+					    .pieces = lists[i],
+					    .by_scheme = &bios[i]};
 }
 
 static void begin(const struct scheme_ops *ops)
@@ -100,47 +104,6 @@ static void begin(const struct scheme_ops *ops)
 		bios[i] = (struct scheme_bios){
 			.scheme = scheme, .notes = notes[i], .buffers = buffers[i]};
 	require(!pfn_before(arenas[0].areas[0], scheme->start));
-}
-
-/* Each CPU gets a share of the disk for itself. */
-static void share_disk(const struct block_device *device)
-{
-	uint64_t share = device->sectors / nr_lanes;
-
-	if (share > LANE_BYTES / SECTOR_SIZE)
-		share = LANE_BYTES / SECTOR_SIZE;
-	share -= share % (device->block_size / SECTOR_SIZE);
-	for (unsigned i = 0; i < nr_lanes; i++)
-		lanes[i] = (struct io_lane){
-			.arena = arenas[i],
-			.plain = plains[i],
-			.pieces = lists[i],
-			.by_scheme = &bios[i],
-			.sector = i * share,
-			.sectors = share,
-			.generation = (uint32_t)test_random(),
-			.random = test_random() | 1,
-		};
-}
-
-static void run_lane(void *unused)
-{
-	(void)unused;
-	if (host_cpu() < nr_lanes)
-		io_case_run(&current, &lanes[host_cpu()]);
-}
-
-static void run_size(size_t size)
-{
-	current.size = size;
-	for (unsigned shape = 0; shape < IO_SHAPES; shape++) {
-		current.shape = (enum io_shape)shape;
-		for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
-			current.depth = depths[i];
-			io_case_run(&current, &lanes[0]);
-			host_on_each_cpu(run_lane, NULL);
-		}
-	}
 }
 
 /* What is pinned when all I/O is over. */
@@ -156,31 +119,29 @@ static uint64_t pins_left(void)
 static void run_disk(struct block_device *device, uint32_t number, enum block_operation operation,
 		     size_t longest)
 {
-	struct io_lane sum = {0};
+	const struct io_matrix matrix = {
+		.lanes = lanes,
+		.nr_lanes = nr_lanes,
+		.lane_bytes = LANE_BYTES,
+		.sizes = sizes,
+		.nr_sizes = ARRAY_SIZE(sizes),
+		.depths = depths,
+		.nr_depths = ARRAY_SIZE(depths),
+	};
+	struct io_done done = io_matrix_run(&matrix, device, number, operation, longest);
 	uint64_t refused = 0;
 
-	current = (struct io_case){.device = device, .number = number, .operation = operation};
-	share_disk(device);
-	for (size_t i = 0; i < ARRAY_SIZE(sizes) && sizes[i] <= longest; i++) {
-		run_size(sizes[i]);
-		progress(i + 1, ARRAY_SIZE(sizes), "sizes");
-	}
 	for (unsigned i = 0; i < nr_lanes; i++) {
-		sum.cases += lanes[i].cases;
-		sum.left_out += lanes[i].left_out;
-		sum.bios += lanes[i].bios;
-		sum.bytes += lanes[i].bytes;
 		refused += bios[i].refused;
 		bios[i].refused = 0;
 	}
 	note("%s, %s: %llu cases on %u CPUs, %llu bios, %llu MiB; %llu cases left out; %llu times "
-	     "a "
-	     "bio had to wait for %s",
-	     scheme->ops->name, device->name, (unsigned long long)sum.cases, nr_lanes,
-	     (unsigned long long)sum.bios, (unsigned long long)sum.bytes >> 20,
-	     (unsigned long long)sum.left_out, (unsigned long long)refused,
+	     "a bio had to wait for %s",
+	     scheme->ops->name, device->name, (unsigned long long)done.cases, nr_lanes,
+	     (unsigned long long)done.bios, (unsigned long long)done.bytes >> 20,
+	     (unsigned long long)done.left_out, (unsigned long long)refused,
 	     scheme_io_copies(scheme) ? "a buffer" : "descriptors");
-	if (sum.cases == 0)
+	if (done.cases == 0)
 		fail("%s, %s: nothing was done", scheme->ops->name, device->name);
 }
 
