@@ -77,9 +77,11 @@ static void take(enum memory_kind kind)
 {
 	struct arena *const dram[] = {plains, lists, notes, buffers};
 	unsigned wanted = host_cpus() < LANES_MAX ? host_cpus() : LANES_MAX;
+	size_t areas;
 
 	ground_frames = ground_take_areas(kind, 1 + wanted * LANE_AREAS);
-	nr_lanes = (unsigned)((ground_frames / PAGES_PER_AREA - 1) / LANE_AREAS);
+	areas = ground_frames / PAGES_PER_AREA;
+	nr_lanes = areas ? (unsigned)((areas - 1) / LANE_AREAS) : 0;
 	if (nr_lanes == 0)
 		skip("too little %s memory: %d areas are needed", memory_kind_name(kind),
 		     1 + LANE_AREAS);

@@ -35,8 +35,10 @@ static struct scheme_setup largest(void)
 			setup.frames = pfn_distance(start, end);
 		}
 	}
-	if (setup.frames == 0)
+	if (!next_region(NULL, MEMORY_PERSISTENT))
 		skip("the machine has no persistent memory");
+	if (setup.frames == 0)
+		skip("too little persistent memory: 1 area is needed");
 	return setup;
 }
 

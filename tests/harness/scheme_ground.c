@@ -44,18 +44,22 @@ void ground_take(enum memory_kind kind)
 	take_metadata();
 }
 
-/* The first writable region decides how many there are. */
+/* Of the first writable region that has so many, or of the one that has most. */
 static size_t persistent_areas(size_t most)
 {
 	const struct region *region = NULL;
 	size_t areas = 0;
 
-	while (areas == 0 && (region = next_writable(region)) != NULL) {
+	while (areas < most && (region = next_writable(region)) != NULL) {
+		pfn_t first = pfn_area(pfn_add(region->start, PAGES_PER_AREA - 1));
 		pfn_t end = pfn_area(region->end);
+		size_t here =
+			pfn_before(first, end) ? pfn_distance(first, end) / PAGES_PER_AREA : 0;
 
-		start = pfn_area(pfn_add(region->start, PAGES_PER_AREA - 1));
-		if (pfn_before(start, end))
-			areas = pfn_distance(start, end) / PAGES_PER_AREA;
+		if (here > areas) {
+			start = first;
+			areas = here;
+		}
 	}
 	return areas < most ? areas : most;
 }
