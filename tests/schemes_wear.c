@@ -175,6 +175,22 @@ TEST(schemes_wear, damage_is_refused)
 	expect(memcmp(good, medium(), sizeof(good)) == 0);
 }
 
+/* A record without its magic is told from what has a few good slots by chance. */
+TEST(schemes_wear, records_are_known_without_magic)
+{
+	static uint64_t good[BAD_RECORD_WORDS];
+
+	begin_without_record(MEMORY_DRAM);
+	ground_end();
+	memcpy(good, medium(), sizeof(good));
+	for (size_t slots = 0; slots < 8; slots++) {
+		memset(medium(), 0, PAGE_SIZE);
+		memcpy(medium() + 1, good + 1, slots * sizeof(good[0]));
+		expect_eq(can_begin(), slots <= 3);
+		expect_eq(medium()[0] == BAD_RECORD_MAGIC, slots <= 3);
+	}
+}
+
 /* What was never a record, or never became one, is made one anew. */
 TEST(schemes_wear, other_contents_are_no_record)
 {
