@@ -12,11 +12,11 @@
  * check is of the frame and of the slot's own place, in empty slots as well, so that a word that
  * was damaged, lost or misplaced shows.
  *
- * What is read is not trusted. A frame without the magic and without good slots, but for a few that
- * chance makes, holds something else and is made a record anew, as is one that the power left in
- *the middle of that; anything between is a record with damage. It is refused, for a list that was
- *begun anew would put bad frames into use. Frame numbers are the caller's, and his to hold against
- *what he has.
+ * What is read is not trusted. A frame without the magic and without good slots, but for a few
+ * that chance makes, holds something else and is made a record anew, as is one that the power left
+ * in the middle of that; anything between is a record with damage. It is refused, for a list that
+ * was begun anew would put bad frames into use. Frame numbers are the caller's, and his to hold
+ * against what he has.
  *
  * All is kept in DRAM, too, and read once. Not for two CPUs at a time.
  */

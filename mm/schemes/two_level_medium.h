@@ -19,7 +19,7 @@
  *
  * The count is of what goes through this instance. It does not have what others do to areas of the
  * same GiBs: pin them by mm/page.h, split them (1 store, and up to 16 for the first pins of parts
- *of a free area), collapse them (2). A split that poison has to leave to the last unpin is counted
+ * of a free area), collapse them (2). A split that poison has to leave to the last unpin is counted
  * with the poison. Where CPUs meet in one page it may be off by a store for each time that one of
  * them marks the page as written while another takes the mark away.
  *
