@@ -204,7 +204,9 @@ static uint64_t stores_of_healing(word_t before, word_t after)
 	return after & WORD_POISONED ? 4 : 3;
 }
 
-static int poison(struct scheme *scheme, pfn_t frame)
+/* Takes a frame out of use or into use, and counts what that stores. */
+static int change_use(struct scheme *scheme, pfn_t frame, int (*change)(struct scheme *, pfn_t),
+		      uint64_t (*stores)(word_t before, word_t after))
 {
 	const _Atomic word_t *area;
 	word_t before;
@@ -214,24 +216,19 @@ static int poison(struct scheme *scheme, pfn_t frame)
 		return -ENOENT;
 	area = managed_area_word(frame);
 	before = atomic_load(area);
-	error = window_poison(scheme, frame);
-	count(scheme, stores_of_poison(before, atomic_load(area)));
+	error = change(scheme, frame);
+	count(scheme, stores(before, atomic_load(area)));
 	return error;
+}
+
+static int poison(struct scheme *scheme, pfn_t frame)
+{
+	return change_use(scheme, frame, window_poison, stores_of_poison);
 }
 
 static int unpoison(struct scheme *scheme, pfn_t frame)
 {
-	const _Atomic word_t *area;
-	word_t before;
-	int error;
-
-	if (!scheme_has(scheme, frame))
-		return -ENOENT;
-	area = managed_area_word(frame);
-	before = atomic_load(area);
-	error = window_unpoison(scheme, frame);
-	count(scheme, stores_of_healing(before, atomic_load(area)));
-	return error;
+	return change_use(scheme, frame, window_unpoison, stores_of_healing);
 }
 
 const struct scheme_ops two_level_medium_scheme = {
